@@ -1,0 +1,90 @@
+"""asyncfetch: one engine that fetches http(s), s3, ftp and file URLs, verified, resumable, whole or not at all.
+
+>>> import asyncfetch
+>>> asyncfetch.Url("https://h.example/a").scheme
+'https'
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+# name -> where it lives; loaded on first use, so that importing the package costs nothing
+_HOMES = {
+    "AccessDenied": "_model.errors",
+    "Advanced": "_model.events",
+    "Answer": "_model.exchange",
+    "Attempt": "_model.errors",
+    "Bearer": "_model.settings",
+    "Body": "_model.exchange",
+    "Busy": "_model.errors",
+    "Client": "_client",
+    "ConnectFailed": "_model.errors",
+    "DestinationBusy": "_model.errors",
+    "Digest": "_model.digest",
+    "DigestMismatch": "_model.errors",
+    "Entry": "_model.exchange",
+    "Failed": "_model.events",
+    "Fetch": "_model.fetch",
+    "FetchError": "_model.errors",
+    "Finished": "_model.events",
+    "Ftp": "_model.settings",
+    "Interrupted": "_model.errors",
+    "InvalidUrl": "_model.errors",
+    "Limits": "_model.settings",
+    "LocalError": "_model.errors",
+    "MistakeError": "_model.errors",
+    "NoSpace": "_model.errors",
+    "NotFound": "_model.errors",
+    "NotWritable": "_model.errors",
+    "Offline": "_model.errors",
+    "ProtocolViolation": "_model.errors",
+    "Proxies": "_model.settings",
+    "RangeRefused": "_model.errors",
+    "RedirectRefused": "_model.errors",
+    "Request": "_model.exchange",
+    "Result": "_model.fetch",
+    "Retry": "_model.settings",
+    "Retrying": "_model.events",
+    "S3": "_model.settings",
+    "Settings": "_model.settings",
+    "SizeMismatch": "_model.errors",
+    "SourceError": "_model.errors",
+    "Stalled": "_model.errors",
+    "Started": "_model.events",
+    "Stat": "_model.exchange",
+    "TimedOut": "_model.errors",
+    "Timeouts": "_model.settings",
+    "Timings": "_model.exchange",
+    "TooLarge": "_model.errors",
+    "TransientError": "_model.errors",
+    "Transport": "_model.ports",
+    "Trust": "_model.settings",
+    "UnsupportedScheme": "_model.errors",
+    "Untrusted": "_model.errors",
+    "Url": "_model.url",
+    "Validator": "_model.exchange",
+    "Verdict": "_model.errors",
+    "fetch": "_client",
+    "fetch_all": "_client",
+    "read": "_client",
+}
+
+__all__ = sorted(["__version__", *_HOMES])  # noqa: PLE0605 - one list, so that it cannot differ from what loads
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

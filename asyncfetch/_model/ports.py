@@ -1,0 +1,82 @@
+"""The protocols at which the floors meet. Implement Transport to serve a new scheme; `testing.check_transport` runs its rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from .digest import Digest
+    from .events import Event
+    from .exchange import Body, Entry, Held, Reply, Request, Stat, Validator
+    from .url import Url
+
+    Observer = Callable[[Event], None]
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """A far end: opens the body of one URL of its scheme, and does nothing else.
+
+    It never retries, never touches the destination, and raises errors of the tree only. Several bodies may be open at
+    a time. Leaving ``open`` early, also by cancellation, gives back or drops the connection at once.
+    """
+
+    def open(self, request: Request) -> AbstractAsyncContextManager[Body]:
+        """Make one exchange. The answer is FULL, PARTIAL from ``request.offset``, or UNCHANGED."""
+
+    async def stat(self, request: Request) -> Stat:
+        """Tell size, time, validator and type without the body."""
+
+    def list(self, url: Url) -> AsyncIterator[Entry]:
+        """List what is below the URL. Raises UnsupportedScheme where the scheme has no listing."""
+
+    async def aclose(self) -> None:
+        """Close what is open; the transport is not used again."""
+
+
+class Exchanger(Protocol):
+    """Who can make one HTTP exchange: a lane of the http transport, and the http transport for schemes over HTTP.
+
+    ``send`` follows no redirect, adds no credentials, and raises nothing but errors of the tree: ConnectFailed, TimedOut,
+    Interrupted, Untrusted, AccessDenied (by a proxy), ProtocolViolation, TooLarge. Any status is a Reply.
+    ``headers`` are sent as given, Host, Connection and framing excepted, which are the lane's own business.
+    """
+
+    def send(self, method: str, url: Url, headers: list[tuple[str, str]]) -> AbstractAsyncContextManager[Reply]:
+        """Send a request without a body and give the reply once its head is here."""
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+
+
+class Sink(Protocol):
+    """A near end: lends buffers, takes them back filled, and in the end commits the whole body or nothing.
+
+    Entered once a fetch, whatever the number of attempts. Between ``lend`` and ``take`` the buffer is the caller's.
+    """
+
+    held: Held
+
+    async def __aenter__(self) -> Sink:
+        """Find out what is already there: ``held``."""
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Release everything; what arrived is kept for a later fetch where that can be."""
+
+    async def begin(self, validator: Validator, size: int | None, *, offset: int, digests: tuple[Digest, ...]) -> None:
+        """Keep ``offset`` bytes of what is held, drop the rest; what follows comes with this validator."""
+
+    def lend(self, hint: int | None) -> memoryview | None:
+        """Lend a buffer for the next bytes (``hint``: how many are left, if known); None when none is free just now."""
+
+    async def room(self) -> None:
+        """Wait until ``lend`` is worth another call."""
+
+    def take(self, count: int) -> None:
+        """Take the buffer lent last back, with so many bytes in it (0: none)."""
+
+    async def commit(self) -> tuple[Digest, ...]:
+        """Verify the digests, put the body in its place, and give the digests computed."""

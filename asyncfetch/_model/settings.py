@@ -1,0 +1,157 @@
+"""Settings: frozen, grouped, with the defaults an installer would choose.
+
+What is left at None is taken from the environment people already have (unless ``trust_env`` is False), field by field;
+an explicit value always beats it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .._version import __version__
+from .errors import MistakeError
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How often and how patiently a source is asked again; seconds."""
+
+    attempts: int = 5
+    backoff: float = 0.5
+    backoff_max: float = 30.0
+    retry_after_max: float = 300.0
+
+    def __post_init__(self) -> None:
+        _at_least(self, 1, "attempts")
+        _at_least(self, 0, "backoff", "backoff_max", "retry_after_max")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds: transfers at a time in all and for one host, bytes of a body in memory, bytes a second, redirects."""
+
+    total: int = 64
+    per_host: int = 16
+    memory: int = 256 * 1024 * 1024
+    rate: float | None = None
+    connections_per_file: int = 4
+    redirects: int = 20
+
+    def __post_init__(self) -> None:
+        _at_least(self, 1, "total", "per_host", "connections_per_file", "rate")
+        _at_least(self, 0, "memory", "redirects")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Patience in seconds; None waits for ever. ``stall=(bytes a second, seconds)``: slower than, over so long, is a stall."""
+
+    connect: float | None = 10.0
+    read: float | None = 30.0
+    total: float | None = None
+    stall: tuple[float, float] | None = (1_000, 30)
+
+    def __post_init__(self) -> None:
+        for name in ("connect", "read", "total"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise MistakeError(f"Timeouts.{name} is a number of seconds above 0, or None, not {value!r}")
+        if self.stall is not None and not (len(self.stall) == 2 and min(self.stall) > 0):
+            raise MistakeError(f"Timeouts.stall is (bytes a second, seconds), or None, not {self.stall!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Whom TLS trusts: the system's store (True), a CA file or folder, a context of yours, or anyone (False)."""
+
+    verify: bool | str | SSLContext = True
+    client_cert: str | tuple[str, ...] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxies:
+    """Proxy URL for each scheme; ``no_proxy`` lists hosts reached directly. None: from the environment; "": none."""
+
+    http: str | None = field(default=None, repr=False)
+    https: str | None = field(default=None, repr=False)
+    all: str | None = field(default=None, repr=False)
+    no_proxy: str | tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3:
+    """Where and how s3:// is served; ``buckets`` holds the same by bucket name. None: as AWS tools find it."""
+
+    endpoint_url: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    anonymous: bool | None = None
+    addressing_style: str | None = None
+    requester_pays: bool | None = None
+    buckets: Mapping[str, S3] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.addressing_style not in (None, "auto", "path", "virtual"):
+            raise MistakeError(f"S3.addressing_style is auto, path or virtual, not {self.addressing_style!r}")
+
+    def for_bucket(self, bucket: str) -> S3:
+        """Give the settings of one bucket: its own where set, else these."""
+        own = self.buckets.get(bucket)
+        if own is None:
+            return self
+        names = ("endpoint_url", "region", "profile", "anonymous", "addressing_style", "requester_pays")
+        merged: dict[str, Any] = {n: getattr(self, n) if getattr(own, n) is None else getattr(own, n) for n in names}
+        return S3(**merged)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ftp:
+    """Encoding of FTP paths, and how TLS starts where the URL says ftps."""
+
+    encoding: str = "utf-8"
+    tls: str = "explicit"
+
+    def __post_init__(self) -> None:
+        if self.tls not in ("explicit", "implicit"):
+            raise MistakeError(f"Ftp.tls is explicit or implicit, not {self.tls!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a client can be told. Values are frozen; use ``dataclasses.replace`` to vary them.
+
+    >>> Settings(retry=Retry(attempts=2)).retry.attempts
+    2
+    """
+
+    retry: Retry = Retry()
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+    trust: Trust = Trust()
+    proxies: Proxies = Proxies()
+    s3: S3 = S3()
+    ftp: Ftp = Ftp()
+    offline: bool = False
+    http2: bool = False
+    durable: bool = False
+    trust_env: bool = True
+    user_agent: str = f"asyncfetch/{__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A bearer token (RFC 6750) for ``auth=``; never shown."""
+
+    token: str = field(repr=False)
+
+
+def _at_least(group: object, least: float, *names: str) -> None:
+    for name in names:
+        value = getattr(group, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < least):
+            raise MistakeError(f"{type(group).__name__}.{name} is a number, at least {least}, not {value!r}")

@@ -1,0 +1,1 @@
+"""Floor 1: pure decisions. No input or output, no clock and no randomness of their own; all three are arguments."""

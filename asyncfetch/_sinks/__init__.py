@@ -1,0 +1,1 @@
+"""Near ends: where bytes land. Siblings that do not import each other."""

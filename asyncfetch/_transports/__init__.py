@@ -1,0 +1,1 @@
+"""Far ends: one module or folder a scheme. Siblings that do not import each other."""

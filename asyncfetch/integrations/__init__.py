@@ -1,0 +1,1 @@
+"""Doors for other libraries: our transports behind their interfaces."""
