@@ -7,9 +7,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ._version import __version__
+from ._version import __version__ as __version__
 
 # name -> where it lives; loaded on first use, so that importing the package costs nothing
 _HOMES = {

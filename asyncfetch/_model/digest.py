@@ -40,9 +40,9 @@ class Digest(str):
             return ()
         if isinstance(what, Digest):
             return (what,)
-        return (
-            (cls(what),) if isinstance(what, str) else tuple(one if isinstance(one, cls) else cls(one) for one in what)
-        )
+        if isinstance(what, str):
+            return (cls(what),)
+        return tuple(one if isinstance(one, cls) else cls(one) for one in what)
 
     @property
     def algorithm(self) -> str:

@@ -33,7 +33,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of one source: when it began (seconds after the fetch did), how long it took, how far it came, why it ended."""
+    """One try of one source: begun so many seconds into the fetch, how long it took, how far it came, why it ended."""
 
     source: str
     started: float

@@ -31,7 +31,7 @@ class Validator:
 
     ``etag`` is the source's opaque tag as it wrote it (an HTTP entity tag with quotes and ``W/``, an S3 ETag, a file's
     inode); ``modified`` its time in its own notation; ``version`` an S3 VersionId; ``size`` the whole length in bytes.
-    ``strong`` says that equal validators mean equal bytes (RFC 9110 section 8.8.1). ``source`` is the URL, secrets masked.
+    ``strong`` says that equal validators mean equal bytes (RFC 9110 section 8.8.1). ``source`` is the URL, masked.
     """
 
     source: str
@@ -43,10 +43,11 @@ class Validator:
 
     def agrees(self, other: Validator) -> bool:
         """Tell whether two validators can belong to the same body: nothing that both state differs."""
-        pairs = (
-            (self.etag, other.etag), (self.modified, other.modified), (self.version, other.version), (self.size, other.size),
-        )  # fmt: skip
-        return all(mine is None or theirs is None or mine == theirs for mine, theirs in pairs)
+        for name in ("etag", "modified", "version", "size"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine is not None and theirs is not None and mine != theirs:
+                return False
+        return True
 
     def to_json(self) -> dict[str, Any]:
         """Give the form that a note on disk has."""
@@ -122,7 +123,7 @@ class Stream(ABC):
         the failure is raised by the next call. When it is cancelled, ``landed`` bytes lie in the buffer.
         """
 
-    def flush(self) -> None:
+    def flush(self) -> None:  # noqa: B027 - a stream that never waits for more has nothing to do
         """Make a fill under way come back with the bytes it has, if any; called from the loop, now and then."""
 
     @property

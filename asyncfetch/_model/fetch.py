@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .digest import Digest
@@ -71,7 +71,7 @@ class Fetch:
         put(self, "mirrors", tuple(Url.of(mirror) for mirror in mirrors) if mirrors else ())
         digests = Digest.many(digest)
         put(self, "digest", digests if len(digests) > 1 else digests[0] if digests else None)
-        if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
+        if size is not None and not _is_count(size):
             raise MistakeError(f"the size is a number of bytes, not {size!r}", url=self.url)
         put(self, "size", size)
         if unless is not None and not isinstance(unless, Validator):
@@ -111,13 +111,17 @@ class Result:
     unchanged: bool = False
     transferred: int = 0
     elapsed: float = 0.0
-    timings: Timings = Timings()
+    timings: Timings = field(default_factory=Timings)
     content: bytes | None = None
     chain: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         what = "unchanged" if self.unchanged else f"{self.size} bytes in {self.elapsed:.2f} s"
         return f"<Result {self.source} -> {self.path or 'memory'}: {what}>"
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _path(to: str | PathLike) -> str:

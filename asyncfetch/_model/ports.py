@@ -1,4 +1,7 @@
-"""The protocols at which the floors meet. Implement Transport to serve a new scheme; `testing.check_transport` runs its rules."""
+"""The protocols at which the floors meet.
+
+Implement Transport to serve a new scheme; ``asyncfetch.testing.check_transport`` runs its rules.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +41,10 @@ class Transport(Protocol):
 
 
 class Exchanger(Protocol):
-    """Who can make one HTTP exchange: a lane of the http transport, and the http transport for schemes over HTTP.
+    """Who can make one HTTP exchange: each lane of the http transport, and the http transport itself, for s3.
 
-    ``send`` follows no redirect, adds no credentials, and raises nothing but errors of the tree: ConnectFailed, TimedOut,
-    Interrupted, Untrusted, AccessDenied (by a proxy), ProtocolViolation, TooLarge. Any status is a Reply.
+    ``send`` follows no redirect, adds no credentials, and raises nothing but errors of the tree: ConnectFailed,
+    TimedOut, Interrupted, Untrusted, AccessDenied (by a proxy), ProtocolViolation, TooLarge. Any status is a Reply.
     ``headers`` are sent as given, Host, Connection and framing excepted, which are the lane's own business.
     """
 

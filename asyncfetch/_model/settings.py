@@ -6,7 +6,6 @@ an explicit value always beats it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,15 @@ from .._version import __version__
 from .errors import MistakeError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from ssl import SSLContext
+
+
+def _at_least(group: object, least: float, *names: str) -> None:
+    for name in names:
+        value = getattr(group, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < least):
+            raise MistakeError(f"{type(group).__name__}.{name} is a number, at least {least}, not {value!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +56,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Patience in seconds; None waits for ever. ``stall=(bytes a second, seconds)``: slower than, over so long, is a stall."""
+    """Patience in seconds; None waits for ever. ``stall``: fewer bytes a second than, over so many seconds."""
 
     connect: float | None = 10.0
     read: float | None = 30.0
@@ -61,7 +68,7 @@ class Timeouts:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise MistakeError(f"Timeouts.{name} is a number of seconds above 0, or None, not {value!r}")
-        if self.stall is not None and not (len(self.stall) == 2 and min(self.stall) > 0):
+        if self.stall is not None and min(self.stall) <= 0:
             raise MistakeError(f"Timeouts.stall is (bytes a second, seconds), or None, not {self.stall!r}")
 
 
@@ -148,10 +155,3 @@ class Bearer:
     """A bearer token (RFC 6750) for ``auth=``; never shown."""
 
     token: str = field(repr=False)
-
-
-def _at_least(group: object, least: float, *names: str) -> None:
-    for name in names:
-        value = getattr(group, name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < least):
-            raise MistakeError(f"{type(group).__name__}.{name} is a number, at least {least}, not {value!r}")

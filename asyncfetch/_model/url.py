@@ -62,9 +62,7 @@ class Url:
                 raise InvalidUrl("`//` and a host are missing after the scheme", url=_mask_text(text))
             authority = ""
         if "\\" in authority:
-            raise InvalidUrl(
-                "a backslash in the host, which browsers and RFC 3986 read differently", url=_mask_text(text)
-            )
+            raise InvalidUrl("a backslash in the host, which not all read alike", url=_mask_text(text))
         userinfo, at, place = authority.rpartition("@")
         set_["userinfo"] = _encode(userinfo) if at else None
         set_["host"], set_["port"] = _host_and_port(scheme, place, text)

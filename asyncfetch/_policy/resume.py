@@ -1,0 +1,51 @@
+"""What to ask for, given what we hold; what to keep, given the answer.
+
+Rules (RFC 9110 sections 8.8, 13.1.5, 14.4): only what is proven to be the same body continues. The proof is a strong
+validator of the same source, or a digest that will be checked over the whole. Whatever is doubtful starts over.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._model.exchange import Answer
+
+if TYPE_CHECKING:
+    from .._model.exchange import Body, Held, Validator
+
+
+def ask(held: Held, source: str, *, provable: bool) -> tuple[int, Validator | None]:
+    """Decide the offset to continue from, and the validator that must still hold there.
+
+    ``source`` is the masked URL about to be asked; ``provable`` says that a digest of the whole will be checked.
+    A part that is complete already is asked for its last byte, so that the answer proves it unchanged.
+    """
+    validator = held.validator
+    if held.length == 0:
+        return 0, None
+    same_source = validator is not None and validator.source == source
+    matching = validator if same_source and validator is not None and validator.strong else None
+    if matching is None and not provable:
+        return 0, None
+    size = validator.size if validator is not None else None
+    if size is not None and held.length > size:
+        return 0, None
+    return (held.length - 1 if held.length == size else held.length), matching
+
+
+def keep(held: Held, offset: int, matching: Validator | None, body: Body, *, provable: bool) -> int | None:
+    """Decide how many held bytes stay in front of this body; None when the answer is of no use and we must start over."""
+    if body.answer is Answer.FULL:
+        return 0
+    if body.offset != offset or offset > held.length or offset == 0:
+        return None
+    theirs = body.validator
+    if matching is not None:
+        if theirs is None or not theirs.agrees(matching):
+            return None
+        # a 206 that does not repeat the validator was still made under If-Range (RFC 9110 section 15.3.7)
+        return offset
+    known = held.validator
+    if known is not None and known.size is not None and body.size is not None and known.size != body.size:
+        return None
+    return offset if provable else None
