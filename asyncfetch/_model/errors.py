@@ -46,7 +46,7 @@ class FetchError(Exception):
     """A fetch that did not succeed; the root of everything this library raises.
 
     ``url`` is the source, secrets masked. ``verdict`` says what the failure means. ``attempts`` lists what was tried.
-    ``status`` is the protocol's own number (HTTP status, FTP reply code) where there is one.
+    ``status`` is the protocol's own number (HTTP status, FTP reply code) where there is one. ``fetch`` is the wish.
     """
 
     verdict: ClassVar[Verdict] = Verdict.ABORT
@@ -68,6 +68,7 @@ class FetchError(Exception):
         self.chain = chain
         self.attempts: tuple[Attempt, ...] = ()
         self.elapsed: float | None = None
+        self.fetch: Any = None
         super().__init__(reason)
 
     def tell(self, attempts: tuple[Attempt, ...], elapsed: float) -> None:
@@ -89,7 +90,8 @@ class FetchError(Exception):
         return f"{type(self).__name__}({str(self)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), dict(self.__dict__))
+        # a Fetch can hold secrets: it does not travel
+        return _rebuild, (type(self), {**self.__dict__, "fetch": None})
 
 
 class MistakeError(FetchError, ValueError):
@@ -239,7 +241,7 @@ class LocalError(FetchError, OSError):
         return f"{self.action} `{self.filename}`{source}: {self.reason}{hint}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = {**self.__dict__, "errno": self.errno, "strerror": self.strerror, "filename": self.filename}
+        state = {**self.__dict__, "fetch": None, "errno": self.errno, "strerror": self.strerror, "filename": self.filename}
         return _rebuild, (type(self), state)
 
 

@@ -112,6 +112,7 @@ class Stream(ABC):
 
     timings: Timings
     descriptor: int | None = None  # an open file that the kernel can copy from, in place of fill
+    ended: bool = False  # known, without another fill, that no byte follows
     landed: int = 0  # bytes that a fill under way has already put into its buffer
 
     @abstractmethod

@@ -79,6 +79,12 @@ class Fetch:
         put(self, "unless", unless)
         put(self, "headers", _headers(headers, self.url) if headers else ())
 
+    def __repr__(self) -> str:
+        told = [repr(str(self.url))] + ([] if self.to is None else [repr(self.to)])
+        told += [f"{name}={value!r}" for name in ("digest", "size") if (value := getattr(self, name)) is not None]
+        told += [f"mirrors={[str(mirror) for mirror in self.mirrors]!r}"] if self.mirrors else []
+        return f"Fetch({', '.join(told)})"
+
     @property
     def digests(self) -> tuple[Digest, ...]:
         """The digests as a tuple, however they were given."""

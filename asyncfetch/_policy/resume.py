@@ -34,7 +34,7 @@ def ask(held: Held, source: str, *, provable: bool) -> tuple[int, Validator | No
 
 
 def keep(held: Held, offset: int, matching: Validator | None, body: Body, *, provable: bool) -> int | None:
-    """Decide how many held bytes stay in front of this body; None when the answer is of no use and we must start over."""
+    """Decide how many held bytes stay in front of this body; None when it is of no use and we must start over."""
     if body.answer is Answer.FULL:
         return 0
     if body.offset != offset or offset > held.length or offset == 0:

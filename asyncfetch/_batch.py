@@ -1,0 +1,142 @@
+"""Batches: many wishes, carried out by few tasks.
+
+A task a file would cost more than a small file does (about 15 us), and memory that grows with the number of wishes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ._flights import destination
+from ._model.errors import FetchError
+from ._model.fetch import Fetch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable
+
+    from ._flights import Flights, Outcome
+    from ._model.url import Url
+
+    Wish = str | Url | Fetch
+
+
+class Batch:
+    """Many wishes, carried out by as many tasks as there are places, their outcomes in order of arrival.
+
+    The tasks belong to the client; each takes the next wish when it is done with one. Outcomes that nobody collects
+    hold the tasks up, so that memory is bounded by the number of places and not by the number of wishes.
+    """
+
+    def __init__(self, flights: Flights, wishes: Iterable[Wish] | AsyncIterable[Wish], width: int) -> None:
+        self._flights = flights
+        self._width = width
+        self._plain = iter(wishes) if not hasattr(wishes, "__aiter__") else None
+        self._async: AsyncIterator[Wish] | None = wishes.__aiter__() if hasattr(wishes, "__aiter__") else None
+        self._turn = anyio.Lock()
+        self._count = 0
+        self._tasks = 0
+        self._exhausted = False
+        self._closed = False
+        self._trouble: BaseException | None = None
+        self._outcomes: deque[tuple[int, Outcome]] = deque()
+        self._arrived: anyio.Event | None = None
+        self._room: anyio.Event | None = None
+        self._mine: dict[Fetch, None] = {}
+
+    async def outcomes(self) -> AsyncIterator[tuple[int, Outcome]]:
+        """Give (number of the wish, outcome), as they finish."""
+        self._grow()
+        try:
+            while True:
+                while self._outcomes:
+                    one = self._outcomes.popleft()
+                    if self._room is not None:
+                        self._room.set()
+                        self._room = None
+                    yield one
+                if self._tasks == 0:
+                    break
+                self._arrived = anyio.Event()
+                await self._arrived.wait()
+            if self._trouble is not None:
+                raise self._trouble
+        finally:
+            self._exhausted = self._closed = True
+            with anyio.CancelScope(shield=True):
+                await self._end()
+
+    def _grow(self) -> None:
+        if self._tasks < self._width and not self._exhausted:
+            self._tasks += 1
+            self._flights.tasks.start_soon(self._work)
+
+    async def _work(self) -> None:
+        try:
+            while (item := await self._next()) is not None:
+                self._grow()
+                number, wish = item
+                self._outcomes.append((number, await self._one(wish)))
+                self._notify()
+                while len(self._outcomes) >= 2 * self._width and not self._closed:
+                    self._room = self._room or anyio.Event()
+                    await self._room.wait()
+        finally:
+            self._tasks -= 1
+            self._notify()
+
+    async def _one(self, wish: Wish) -> Outcome:
+        try:
+            fetch = wish if isinstance(wish, Fetch) else Fetch(wish)
+            self._mine[fetch] = None
+            try:
+                return await self._flights.outcome(fetch)
+            finally:
+                self._mine.pop(fetch, None)
+        except FetchError as error:
+            return error
+
+    async def _next(self) -> tuple[int, Wish] | None:
+        if self._exhausted:
+            return None
+        try:
+            if self._plain is not None:
+                wish = next(self._plain)
+            else:
+                wish = await self._next_awaited()
+        except (StopIteration, StopAsyncIteration):
+            self._exhausted = True
+            return None
+        except Exception as error:  # noqa: BLE001 - the caller's own iterable failed: raised where the caller waits
+            self._exhausted = True
+            self._trouble = error
+            return None
+        self._count += 1
+        return self._count - 1, wish
+
+    async def _next_awaited(self) -> Wish:
+        assert self._async is not None
+        async with self._turn:  # an async iterator is asked by one task at a time
+            if self._closed:
+                raise StopAsyncIteration
+            return await self._async.__anext__()
+
+    def _notify(self) -> None:
+        if self._arrived is not None:
+            self._arrived.set()
+            self._arrived = None
+
+    async def _end(self) -> None:
+        """Cancel what is under way for us alone, and wait until no task of ours is left."""
+        if self._room is not None:
+            self._room.set()
+        for fetch in self._mine:
+            path = None if fetch.to is None else destination(fetch)
+            flight = self._flights.under_way((fetch, None) if path is None else path)
+            if flight is not None and flight.waiting <= 1:
+                flight.scope.cancel()
+        while self._tasks:
+            self._arrived = anyio.Event()
+            await self._arrived.wait()

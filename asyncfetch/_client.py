@@ -1,0 +1,317 @@
+"""Client: the composition root. The one place that knows all: gates, flights, transports, disk."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.to_thread
+
+from ._batch import Batch
+from ._disk.disk import Disk
+from ._flights import Flights
+from ._gates import Gates, Pace
+from ._model.errors import Busy, FetchError, MistakeError, Offline
+from ._model.exchange import Request
+from ._model.fetch import Fetch, Result
+from ._model.settings import Settings
+from ._model.url import Url
+from ._policy.attempts import Attempts, Step
+from ._pulse import Pulse
+from ._transfer import Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
+    from typing import Self, TypeVar
+
+    from anyio.abc import TaskGroup
+
+    from ._model.events import Event
+    from ._model.exchange import Body, Entry, Stat, Validator
+    from ._model.fetch import PathLike
+    from ._model.ports import Observer, Transport
+
+    T = TypeVar("T")
+
+log = logging.getLogger("asyncfetch")
+
+
+class Client:
+    """Fetches URLs of every scheme there is a transport for.
+
+    ``observer(event)`` is called on the loop. ``transports`` maps schemes to Transport objects of yours, which you
+    close. ``auth`` maps URL prefixes to ``(user, password)``, ``Bearer`` or an ``httpx.Auth``. Use it as a context
+    manager, in one task; its methods may be called from any task of the same loop.
+
+    >>> async def main():
+    ...     async with Client() as client:
+    ...         result = await client.fetch("https://h.example/p.conda", "pkgs/", digest="sha256:...")
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings | None = None,
+        observer: Observer | None = None,
+        transports: Mapping[str, Transport] | None = None,
+        auth: Mapping[str, Any] | None = None,
+    ) -> None:
+        if settings is not None and not isinstance(settings, Settings):
+            raise MistakeError(f"settings are asyncfetch.Settings, not {type(settings).__name__}")
+        self.settings = settings if settings is not None else Settings()
+        self._observer = None if observer is None else partial(_observe, observer)
+        self._lent: dict[str, Transport] = {scheme.lower(): one for scheme, one in (transports or {}).items()}
+        self._made: dict[object, Transport] = {}
+        self._building: dict[object, anyio.Event] = {}
+        self._auth = dict(auth or {})
+        self._tasks: TaskGroup | None = None
+        self._state = "new"
+
+    # --- life
+
+    async def __aenter__(self) -> Self:
+        if self._state != "new":
+            raise MistakeError(f"this client is {self._state}; make a new one")
+        self._disk = Disk()
+        clock = time.perf_counter
+        limits = self.settings.limits
+        self._gates = Gates(limits, clock)
+        self._pulse = Pulse(clock)
+        around = Surroundings(
+            self.settings,
+            clock=clock,
+            gates=self._gates,
+            pulse=self._pulse,
+            pace=None if limits.rate is None else Pace(limits.rate, clock),
+            observer=self._observer,
+            lent=self._lent,
+            build=self._build,
+        )
+        self._around = around
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        self._state = "open"
+        self._flights = Flights(around, self._disk, self._tasks)
+        self._tasks.start_soon(self._pulse.run)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        assert self._tasks is not None
+        self._state = "closed"
+        self._tasks.cancel_scope.cancel()
+        try:
+            return await self._tasks.__aexit__(kind, error, traceback)
+        finally:
+            with anyio.CancelScope(shield=True):
+                for transport in self._made.values():
+                    await transport.aclose()
+                await self._disk.aclose()
+
+    def __repr__(self) -> str:
+        if self._state != "open":
+            return f"<Client {self._state}>"
+        return f"<Client open: {self._gates!r}, {', '.join(sorted(self._lent)) or 'no scheme'} in use>"
+
+    # --- fetching
+
+    async def fetch(
+        self,
+        what: str | Url | Fetch,
+        to: str | PathLike | None = None,
+        *,
+        digest: str | Iterable[str] | None = None,
+        size: int | None = None,
+        mirrors: Iterable[str | Url] = (),
+        unless: Validator | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Result:
+        """Fetch one URL into a file, or into memory when ``to`` is None.
+
+        ``to`` is a file path or a directory; ``digest`` one or several "sha256:HEX" that must hold, or "sha256" to
+        compute one; ``size`` in bytes must hold; ``mirrors`` are tried when the URL will not do; ``unless`` asks
+        conditionally. Raises FetchError: the destination is then what it was before.
+        """
+        if isinstance(what, Fetch):
+            if any(value is not None for value in (to, digest, size, unless, headers)) or mirrors:
+                raise MistakeError("a Fetch holds all the arguments itself", url=what.url)
+            wish = what
+        else:
+            wish = Fetch(what, to, mirrors=mirrors, digest=digest, size=size, unless=unless, headers=headers)
+        return await self._ready().fetch(wish)
+
+    async def fetch_all(self, fetches: Iterable[str | Url | Fetch]) -> list[Result | FetchError]:
+        """Fetch many; a list in their order, with the Result or the FetchError of each. One failure ends no other."""
+        batch = Batch(self._ready(), fetches, self._width())
+        outcomes = {number: outcome async for number, outcome in batch.outcomes()}
+        return [outcomes[number] for number in range(len(outcomes))]
+
+    async def as_fetched(
+        self, fetches: Iterable[str | Url | Fetch] | AsyncIterable[str | Url | Fetch]
+    ) -> AsyncIterator[Result | FetchError]:
+        """Fetch many; each Result or FetchError as it is there (``error.fetch`` is the wish). Any number of wishes."""
+        async for _, outcome in Batch(self._ready(), fetches, self._width()).outcomes():
+            yield outcome
+
+    async def read(
+        self, url: str | Url, *, limit: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> bytes:
+        """Fetch a body of at most ``limit`` bytes (by default ``Limits.memory``) into memory. Raises TooLarge."""
+        result = await self._ready().fetch(Fetch(url, headers=headers), limit)
+        assert result.content is not None
+        return result.content
+
+    @asynccontextmanager
+    async def open(
+        self, url: str | Url, *, headers: Mapping[str, str] | None = None, unless: Validator | None = None
+    ) -> AsyncIterator[Body]:
+        """Open a body as a stream: ``async with client.open(url) as body: async for chunk in body.chunks``.
+
+        Opening is retried as the settings say; what fails while the stream is read is raised to the reader.
+        """
+        self._ready()
+        wish = Fetch(url, headers=headers, unless=unless)
+        context, body = await self._asking(wish.url, partial(_enter_body, wish), keep_place=True)
+        try:
+            yield body
+        except BaseException as error:
+            if not await context.__aexit__(type(error), error, error.__traceback__):
+                raise
+        else:
+            await context.__aexit__(None, None, None)
+        finally:
+            self._gates.leave(wish.url.origin)
+
+    async def stat(self, url: str | Url, *, headers: Mapping[str, str] | None = None) -> Stat:
+        """Ask for size, time, validator and type without the body."""
+        self._ready()
+        wish = Fetch(url, headers=headers)
+        return await self._asking(wish.url, lambda transport: transport.stat(Request(wish.url, headers=wish.headers)))
+
+    async def list(self, url: str | Url) -> AsyncIterator[Entry]:
+        """List what is below a URL: s3, ftp and file. Raises UnsupportedScheme for the others."""
+        self._ready()
+        parsed = Url.of(url)
+        transport = await self._transport(parsed)
+        await self._gates.enter(parsed.origin)
+        try:
+            async for entry in transport.list(parsed):
+                yield entry
+        finally:
+            self._gates.leave(parsed.origin)
+
+    # --- below
+
+    async def _asking(self, url: Url, ask: Callable[[Transport], Awaitable[T]], *, keep_place: bool = False) -> T:
+        """Ask one source, as often as the settings allow; ``keep_place`` leaves the gate to the caller."""
+        transport = await self._transport(url)
+        queue = Attempts(1, self.settings.retry, random.random)
+        while True:
+            try:
+                await self._gates.enter(url.origin)
+                answered = False
+                try:
+                    answer = await ask(transport)
+                    answered = True
+                    return answer
+                finally:
+                    if not (answered and keep_place):
+                        self._gates.leave(url.origin)
+            except FetchError as error:
+                retry_after = error.retry_after if isinstance(error, Busy) else None
+                step: Step | None = queue.failed(0, error.verdict, time.perf_counter(), retry_after=retry_after)
+                if step is None:
+                    raise
+                await anyio.sleep(step.pause)
+
+    async def _transport(self, url: Url) -> Transport:
+        if self.settings.offline and url.scheme != "file":
+            raise Offline("the source is not on this machine", url=url)
+        return self._lent.get(url.scheme) or await self._build(url.scheme)
+
+    async def _build(self, scheme: str) -> Transport:
+        """Load and build a transport in a thread: some take a third of a second, and the loop has others to serve."""
+        from ._transports import registry
+
+        kind = await anyio.to_thread.run_sync(registry.maker, scheme)
+        while kind in self._building:
+            await self._building[kind].wait()
+        if scheme in self._lent:
+            return self._lent[scheme]
+        if kind in self._made:  # http and https are one transport, ftp and ftps too
+            self._lent[scheme] = self._made[kind]
+            return self._made[kind]
+        built = self._building[kind] = anyio.Event()
+        try:
+            make = partial(kind, self.settings, auth=self._auth, lend=self._lend)
+            transport: Transport = await anyio.to_thread.run_sync(make)
+            self._made[kind] = self._lent[scheme] = transport
+            return transport
+        finally:
+            del self._building[kind]
+            built.set()
+
+    async def _lend(self, scheme: str) -> Transport:
+        return self._lent.get(scheme) or await self._build(scheme)
+
+    def _ready(self) -> Flights:
+        if self._state != "open":
+            raise MistakeError(f"this client is {'not entered' if self._state == 'new' else self._state}", hint=_ENTER)
+        return self._flights
+
+    def _width(self) -> int:
+        total = self.settings.limits.total
+        return total + min(total, 32)  # while some open and commit, the others keep the wire busy
+
+
+_ENTER = "use it inside `async with asyncfetch.Client() as client:`"
+
+
+def _observe(observer: Observer, event: Event) -> None:
+    try:
+        observer(event)
+    except Exception:
+        log.exception("an observer failed on %s; the fetch goes on", type(event).__name__)
+
+
+async def _enter_body(wish: Fetch, transport: Transport) -> tuple[AbstractAsyncContextManager[Body], Body]:
+    context = transport.open(Request(wish.url, unless=wish.unless, headers=wish.headers))
+    return context, await context.__aenter__()
+
+
+async def fetch(
+    what: str | Url | Fetch,
+    to: str | PathLike | None = None,
+    *,
+    settings: Settings | None = None,
+    observer: Observer | None = None,
+    **wish: Any,
+) -> Result:
+    """Fetch one URL with a client of its own; arguments as for ``Client.fetch``."""
+    async with Client(settings=settings, observer=observer) as client:
+        return await client.fetch(what, to, **wish)
+
+
+async def read(url: str | Url, *, settings: Settings | None = None, limit: int | None = None) -> bytes:
+    """Read one body into memory with a client of its own."""
+    async with Client(settings=settings) as client:
+        return await client.read(url, limit=limit)
+
+
+async def fetch_all(
+    fetches: Iterable[str | Url | Fetch], *, settings: Settings | None = None, observer: Observer | None = None
+) -> list[Result | FetchError]:
+    """Fetch many with a client of its own; arguments as for ``Client.fetch_all``."""
+    async with Client(settings=settings, observer=observer) as client:
+        return await client.fetch_all(fetches)

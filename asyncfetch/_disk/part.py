@@ -1,0 +1,255 @@
+"""A body on its way to becoming a file: NAME.part, its note, its lock, and the one rename.
+
+Blocking; every method runs in a worker thread, one at a time. Rules: the part is opened without following links and is
+ours; whoever holds its lock writes it; who cannot have the lock writes a private part under another name. The
+destination is replaced in one step, or not touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import stat
+import sys
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from .._model.exchange import NOTHING, Held
+from .lock import LockUnsupported, mark, marked, try_lock
+from .note import FLAGS, Note, read_note
+
+if TYPE_CHECKING:
+    from .._model.exchange import Validator
+
+_TRIES = 3  # of opening a part that others commit under our hands
+
+
+class Access(Enum):
+    """What came of trying to open a part."""
+
+    OURS = "ours"  # it is open and locked
+    BUSY = "busy"  # another one is writing it
+    ARRIVED = "arrived"  # another one wrote what we want, and it is the destination now
+
+
+class Part:
+    """The part of one destination."""
+
+    __slots__ = (
+        "_descriptor",
+        "_durable",
+        "_note",
+        "_owned",
+        "_private",
+        "_token",
+        "_waited_for_ours",
+        "destination",
+        "held",
+        "path",
+        "position",
+    )
+
+    def __init__(self, destination: str, *, token: bytes, durable: bool) -> None:
+        self.destination = destination
+        self.path = destination + ".part"
+        self.held: Held = NOTHING
+        self.position = 0  # where the next byte goes
+        self._descriptor = -1
+        self._durable = durable
+        self._note: Note | None = None
+        self._private = False
+        self._owned = False
+        self._token = int.from_bytes(hashlib.blake2b(token, digest_size=8).digest()) >> 3
+        self._waited_for_ours = False
+
+    # --- opening
+
+    def open(self) -> Access:
+        """Open and lock the part, and read what it holds. Again after BUSY, to see whether that changed."""
+        for _ in range(_TRIES):
+            if self._descriptor < 0:
+                self._descriptor = self._open_in_place()
+                if self._descriptor < 0:
+                    return self.open_private()
+            try:
+                if not try_lock(self._descriptor):
+                    return Access.BUSY
+            except LockUnsupported:
+                self._drop()
+                return self.open_private()
+            if self._is_current():
+                self._owned = True
+                mark(self._descriptor, self._token)
+                length = os.fstat(self._descriptor).st_size
+                self.held = read_note(self.note_path, length) if length else NOTHING
+                return Access.OURS
+            # its holder committed or removed it while we waited
+            arrived = self._waited_for_ours and self._is_destination()
+            self._drop()
+            if arrived:
+                return Access.ARRIVED
+        return Access.BUSY
+
+    def _open_in_place(self) -> int:
+        try:
+            return _open_ours(self.path)
+        except FileNotFoundError:
+            parent = os.path.dirname(self.path)
+            if not parent:
+                raise
+            os.makedirs(parent, exist_ok=True)
+            return _open_ours(self.path)
+
+    def open_private(self) -> Access:
+        """Open a part of our own under a name that nobody else uses; it never resumes and takes no lock."""
+        self._drop()
+        self._private = self._owned = True
+        while self._descriptor < 0:
+            self.path = f"{self.destination}.{secrets.token_hex(4)}.part"
+            with contextlib.suppress(FileExistsError):
+                self._descriptor = os.open(self.path, FLAGS | os.O_EXCL, 0o666)
+        self.held = NOTHING
+        return Access.OURS
+
+    def watch(self) -> tuple[int, int]:
+        """Give size and mtime_ns of the part another one is writing, and see whether it is what we want."""
+        about = os.fstat(self._descriptor)
+        if marked(self._descriptor) == self._token:
+            self._waited_for_ours = True
+        return about.st_size, about.st_mtime_ns
+
+    @property
+    def note_path(self) -> str:
+        """Where the note is."""
+        return self.path + ".json"
+
+    def _is_destination(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), os.stat(self.destination))
+        except FileNotFoundError:
+            return False
+
+    def _is_current(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), os.stat(self.path, follow_symlinks=False))
+        except FileNotFoundError:
+            return False
+
+    # --- writing
+
+    def begin(self, validator: Validator, size: int | None, offset: int, *, noted: bool) -> None:
+        """Keep ``offset`` bytes, drop the rest; with ``noted`` a later fetch may resume what follows."""
+        self._close_note()
+        if os.fstat(self._descriptor).st_size > offset:
+            if offset == 0:  # the old note must not vouch for new bytes, not even for the blink of an eye
+                _remove(self.note_path)
+            os.ftruncate(self._descriptor, offset)
+        self.position = offset
+        os.lseek(self._descriptor, offset, os.SEEK_SET)
+        if noted and not self._private:
+            self._note = Note(self.note_path, validator, size, offset)
+
+    def space_for(self, count: int) -> bool:
+        """Tell whether so many more bytes fit on the filesystem; True where it does not say."""
+        try:
+            about = os.statvfs(os.path.dirname(self.path) or ".")
+        except (OSError, AttributeError):
+            return True
+        return about.f_blocks == 0 or about.f_bavail * about.f_frsize >= count
+
+    def write(self, view: memoryview) -> None:
+        """Append bytes."""
+        written = os.write(self._descriptor, view)
+        while written < len(view):  # a disk that fills up takes a part before it says so
+            written += os.write(self._descriptor, view[written:])
+        self.position += len(view)
+        if self._note is not None:
+            self._note.move_on(self.position)
+
+    def absorbed(self, count: int) -> None:
+        """Record bytes that the kernel put there by itself."""
+        self.position += count
+        if self._note is not None:
+            self._note.move_on(self.position)
+
+    def fileno(self) -> int:
+        """The open file."""
+        return self._descriptor
+
+    # --- ending
+
+    def commit(self) -> None:
+        """Put the part in the place of the destination, in one step."""
+        if self._durable:
+            os.fsync(self._descriptor)
+        noted = self._note is not None
+        if sys.platform == "win32":  # an open file cannot be renamed there
+            self._drop()
+        os.replace(self.path, self.destination)
+        self._drop()
+        if noted or self.held is not NOTHING:
+            _remove(self.note_path)
+        if self._durable:
+            _sync_directory(os.path.dirname(self.destination) or ".")
+
+    def close(self, *, keep: bool) -> None:
+        """Give the part up for now; it stays for a later fetch only if its note vouches for something."""
+        if self._descriptor < 0 or not self._owned:
+            self._drop()
+            return
+        try:
+            if keep and self._note is not None and self.position and not self._private:
+                if self._durable:
+                    os.fsync(self._descriptor)
+                    self._note.sync()
+            elif keep and self._note is None and self.held.length and not self._private:
+                pass  # nothing new came: what was there is as good as before
+            elif self._is_current():
+                _remove(self.note_path)
+                _remove(self.path)
+        finally:
+            self._drop()
+
+    def _drop(self) -> None:
+        self._close_note()
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
+
+    def _close_note(self) -> None:
+        if self._note is not None:
+            note, self._note = self._note, None
+            note.close()
+
+
+def _open_ours(path: str) -> int:
+    """Open a part that is a plain file of ours; -1 when something else has the name."""
+    try:
+        descriptor = os.open(path, FLAGS, 0o666)
+    except OSError:
+        if os.path.lexists(path):  # a link, a directory, a file of somebody else
+            return -1
+        raise
+    about = os.fstat(descriptor)
+    mine = not hasattr(os, "geteuid") or about.st_uid == os.geteuid()
+    if stat.S_ISREG(about.st_mode) and about.st_nlink <= 1 and mine:
+        return descriptor
+    os.close(descriptor)
+    return -1
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _sync_directory(path: str) -> None:
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

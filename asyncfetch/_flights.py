@@ -1,0 +1,177 @@
+"""Single flight: the same wish twice at a time is one transfer.
+
+Rules: a flight belongs to the client's task group, never to a caller, so that a cancelled caller takes only itself
+away; the last one to leave ends the flight and waits until nothing of it is left. One path has one flight at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ._model.errors import DestinationBusy, FetchError, MistakeError
+from ._model.events import Failed, Finished
+from ._model.fetch import Result
+from ._policy.names import file_name
+from ._sinks.file import FileSink
+from ._sinks.memory import MemorySink
+from ._transfer import Transfer
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+    from ._disk.disk import Disk
+    from ._model.fetch import Fetch
+    from ._transfer import Surroundings
+
+    Outcome = Result | FetchError
+
+log = logging.getLogger("asyncfetch")
+_SEPARATORS = tuple({os.sep, os.altsep or os.sep, "/"})
+
+
+class Flight:
+    """One transfer under way, and how many wait for it."""
+
+    __slots__ = ("done", "fetch", "key", "outcome", "path", "scope", "waiting")
+
+    def __init__(self, fetch: Fetch, path: str | None, key: object) -> None:
+        self.fetch = fetch
+        self.path = path
+        self.key = key
+        self.waiting = 0
+        self.outcome: Outcome | None = None
+        self.scope = anyio.CancelScope()
+        self.done: anyio.Event | None = None
+
+
+class Flights:
+    """All transfers of one client."""
+
+    def __init__(self, around: Surroundings, disk: Disk, tasks: TaskGroup) -> None:
+        self._around = around
+        self._disk = disk
+        self.tasks = tasks
+        self._under_way: dict[object, Flight] = {}
+
+    def _claim(self, fetch: Fetch, limit: int | None) -> tuple[Flight, bool]:
+        """Give the flight for a wish, and whether it is new."""
+        path = None if fetch.to is None else destination(fetch)
+        key: object = (fetch, limit) if path is None else path
+        flight = self._under_way.get(key)
+        if flight is None:
+            flight = self._under_way[key] = Flight(fetch, path, key)
+            return flight, True
+        if path is not None and not _same(flight.fetch, fetch):
+            raise DestinationBusy(f"another wish is being written to {path!r}", url=fetch.url)
+        return flight, False
+
+    async def fetch(self, fetch: Fetch, limit: int | None = None) -> Result:
+        """Fetch in a task of its own, or join the one that fetches the same."""
+        while True:
+            flight, new = self._claim(fetch, limit)
+            if new:
+                self.tasks.start_soon(self._fly, flight, limit)
+            elif flight.scope.cancel_called:  # everybody left it; when it is gone we try again
+                await _landed(flight)
+                continue
+            outcome = await self._wait(flight)
+            if isinstance(outcome, FetchError):
+                raise outcome
+            return outcome
+
+    async def outcome(self, fetch: Fetch) -> Outcome:
+        """Fetch in the task of the caller, which belongs to the client's task group."""
+        while True:
+            flight, new = self._claim(fetch, None)
+            if new:
+                flight.waiting = 1
+                await self._fly(flight, None)
+                assert flight.outcome is not None
+                return flight.outcome
+            if flight.scope.cancel_called:
+                await _landed(flight)
+                continue
+            return await self._wait(flight)
+
+    async def _wait(self, flight: Flight) -> Outcome:
+        flight.waiting += 1
+        try:
+            await _landed(flight)
+        finally:
+            self.leave(flight)
+            if flight.outcome is None:
+                with anyio.CancelScope(shield=True):
+                    if flight.scope.cancel_called:
+                        await _landed(flight)
+        assert flight.outcome is not None
+        return flight.outcome
+
+    def leave(self, flight: Flight) -> None:
+        """One that waited does so no longer; the last one ends the flight."""
+        flight.waiting -= 1
+        if flight.waiting == 0 and flight.outcome is None:
+            flight.scope.cancel()
+
+    def under_way(self, key: object) -> Flight | None:
+        """Give the flight for a path or a wish."""
+        return self._under_way.get(key)
+
+    async def _fly(self, flight: Flight, limit: int | None) -> None:
+        around = self._around
+        fetch = flight.fetch
+        sink: FileSink | MemorySink
+        if flight.path is None:
+            ceiling = around.settings.limits.memory if limit is None else limit
+            sink = MemorySink(self._disk, fetch.url, fetch.digests, ceiling)
+        else:
+            sink = FileSink(self._disk, flight.path, fetch, durable=around.settings.durable)
+        outcome: Outcome | None = None
+        try:
+            with flight.scope:
+                try:
+                    outcome = await Transfer(fetch, sink, around).run()
+                except FetchError as error:
+                    error.fetch = fetch
+                    outcome = error
+        finally:
+            if outcome is None:
+                outcome = MistakeError("the client was closed, or nobody waited any longer", url=fetch.url)
+            else:
+                self._tell(fetch, outcome)
+            flight.outcome = outcome
+            del self._under_way[flight.key]
+            if flight.done is not None:
+                flight.done.set()
+
+    def _tell(self, fetch: Fetch, outcome: Outcome) -> None:
+        if log.isEnabledFor(logging.INFO):
+            log.info("%r" if isinstance(outcome, Result) else "%s", outcome)
+        if self._around.observer is not None:
+            failed = isinstance(outcome, FetchError)
+            self._around.observer(Failed(fetch, outcome) if failed else Finished(fetch, outcome))  # type: ignore[arg-type] # told apart
+
+
+async def _landed(flight: Flight) -> None:
+    if flight.outcome is None:
+        if flight.done is None:
+            flight.done = anyio.Event()
+        await flight.done.wait()
+
+
+def _same(one: Fetch, other: Fetch) -> bool:
+    names = ("url", "mirrors", "digest", "size", "unless", "headers")
+    return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
+def destination(fetch: Fetch) -> str:
+    """Decide the path of a wish that has a destination. Raises InvalidUrl when no safe name follows from the URL."""
+    to = fetch.to
+    assert to is not None
+    if to.endswith(_SEPARATORS) or os.path.isdir(to):
+        to = os.path.join(to, file_name(fetch.url, windows=sys.platform == "win32"))
+    return os.path.abspath(to)

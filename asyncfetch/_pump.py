@@ -1,0 +1,68 @@
+"""The only loop through which bytes pass: from a stream into a sink.
+
+No thread hop, no copy and no task switch of its own: the stream fills the buffer that the sink lends. What arrived is
+taken even when the stream fails or the pump is cancelled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._model.errors import ProtocolViolation
+
+if TYPE_CHECKING:
+    from ._gates import Pace
+    from ._model.exchange import Body
+    from ._model.ports import Sink
+
+
+class Flow:
+    """How far a body has come: counted where bytes pass, read by whoever watches."""
+
+    __slots__ = ("body", "done", "received")
+
+    def __init__(self, body: Body, done: int) -> None:
+        self.body = body
+        self.done = done  # bytes of the whole that the sink has
+        self.received = 0  # bytes of this body that the sink has
+
+    def seen(self) -> int:
+        """Bytes of the whole that are here, those in the buffer under way included."""
+        return self.done + self.body.landed
+
+
+async def pump(flow: Flow, sink: Sink, pace: Pace | None) -> None:
+    """Move the body into the sink, to its end.
+
+    Raises what the body raises, and ProtocolViolation when it is longer than it said.
+    """
+    body, size = flow.body, flow.body.size
+    fill, lend, take = body.fill, sink.lend, sink.take
+    while True:
+        left = None if size is None else size - flow.done
+        # with nothing left to come one more byte is asked for, which must not be there
+        view = lend(left or 1 if left is not None else None)
+        if view is None:
+            await sink.room()
+            continue
+        if pace is not None:
+            view = view[: pace.portion]
+        count = landed = 0
+        try:
+            count = landed = await fill(view)
+        except BaseException:
+            landed = body.landed
+            raise
+        finally:
+            take(landed)
+            flow.done += landed
+            flow.received += landed
+        if count == 0:
+            return
+        if size is not None and flow.done >= size:
+            if flow.done > size:
+                raise ProtocolViolation(f"its body is longer than the {size} bytes it announced", url=body.url)
+            if body.ended:
+                return
+        if pace is not None:
+            await pace.spend(count)

@@ -1,0 +1,366 @@
+"""The near end on disk: whole or not at all.
+
+Rules: one writer thread does the file work of all sinks in order, hashers follow it. The last chunk taken waits for the
+next one or for the commit, so that a small body is one job: open note-less, write, hash, rename. What a thread finds
+wrong is kept in ``_failure`` and raised by the next call on the loop.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from .._disk.buffers import Owner
+from .._disk.errors import local_error
+from .._disk.part import Access, Part
+from .._model.errors import FetchError, NoSpace
+from .._model.exchange import NOTHING, Held, Validator
+from .hashing import Hashing, check, holds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self, TypeVar
+
+    from .._disk.buffers import Buffer
+    from .._disk.disk import Disk
+    from .._model.digest import Digest
+    from .._model.fetch import Fetch
+
+    T = TypeVar("T")
+
+PATIENCE = 5.0  # seconds without progress after which the holder of a lock is not waited for any longer
+_POLL = (0.005, 0.1)  # seconds between two looks at a locked part: at first, at most
+_CHECKED_SPACE = 1024 * 1024  # bytes; for less, the write itself is the check
+_CLOSING = 10.0  # seconds that leaving waits for a disk which no longer answers
+_INLINE = 1024 * 1024  # bytes hashed by the thread that opens or writes; more is a hasher's
+
+
+class FileSink:
+    """Writes one body to ``path`` by way of its part. ``found`` is its size when the right file is there already."""
+
+    def __init__(self, disk: Disk, path: str, fetch: Fetch, *, durable: bool) -> None:
+        self._disk = disk
+        self.path = path
+        self.content: None = None
+        self.found: int | None = None
+        self.found_digests: tuple[Digest, ...] = ()
+        self._fetch = fetch
+        self._asked = fetch.digests
+        self._part = Part(path, token=str(fetch.url).encode(), durable=durable)
+        self._open = False
+        self._owner = Owner()
+        self._lent: Buffer | None = None
+        self._tail: tuple[Buffer, int] | None = None
+        self._plan: tuple[Validator, int | None, int] | None = None  # a begin that no thread has carried out yet
+        self._validator: Validator | None = None
+        self._taken = 0
+        self._spoiled = False
+        self._failure: OSError | None = None
+        self._digests: tuple[Digest, ...] = ()
+        self._hashing: Hashing | None = None
+        self._hashed = 0  # where the next byte that _hashing wants is
+        self._hasher = disk.hasher() if fetch.digest is not None else disk.writer
+
+    # --- entering and leaving
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._enter()
+        except BaseException as error:
+            await self._release(self._disk.opener, keep=True)
+            if isinstance(error, OSError) and not isinstance(error, FetchError):
+                raise local_error(error, self.path, self._fetch.url) from error
+            raise
+        return self
+
+    async def _enter(self) -> None:
+        access, unread = await self._disk.opener.run(self._look_and_open)
+        if unread and await self._hash_destination():
+            await self._release(self._disk.opener, keep=True)
+            return
+        if access is Access.BUSY:
+            access = await self._wait_for_holder()
+        if access is Access.ARRIVED and await self._accept_destination():
+            return
+        while access is not Access.OURS:  # what arrived is not what we want
+            access = await self._wait_for_holder()
+        if self._taken == 0 and self._part.held is not NOTHING:
+            self._taken = self._part.held.length
+            self._validator = self._part.held.validator
+        self._open = True
+
+    def _look_and_open(self) -> tuple[Access, bool]:
+        """Look at the destination, then open the part; also whether the destination is still to be hashed."""
+        try:
+            about = os.stat(self.path)
+        except FileNotFoundError:
+            return self._part.open(), False
+        if stat.S_ISDIR(about.st_mode):
+            raise IsADirectoryError(21, "Is a directory", self.path)
+        unread = any(digest.value for digest in self._asked) and stat.S_ISREG(about.st_mode)
+        if unread and self._fetch.size in {None, about.st_size}:
+            if about.st_size > _INLINE:
+                return self._part.open(), True
+            if self._holds():
+                return Access.ARRIVED, False
+        return self._part.open(), False
+
+    async def _hash_destination(self) -> bool:
+        return await self._hasher.run(self._holds)
+
+    def _holds(self) -> bool:
+        hashing = Hashing(self._asked)
+        try:
+            size = hashing.read(self.path)
+        except FileNotFoundError:
+            return False
+        computed = hashing.digests()
+        if not holds(self._asked, computed) or self._fetch.size not in {None, size}:
+            return False
+        self.found, self.found_digests = size, computed
+        return True
+
+    async def _accept_destination(self) -> bool:
+        """Use what another process has just put there, if it is what we want."""
+        if self.found is not None:
+            return True
+        if self._asked:
+            return await self._hash_destination()
+        size = await self._disk.opener.run(lambda: os.stat(self.path).st_size)
+        if self._fetch.size not in {None, size}:
+            return False
+        self.found = size
+        return True
+
+    async def _wait_for_holder(self) -> Access:
+        """Wait for the lock as long as its holder gets on; then write a private part."""
+        run, part = self._disk.opener.run, self._part
+        pause, most = _POLL
+        access, last = await run(part.open), None
+        since = time.monotonic()
+        while access is Access.BUSY:
+            seen = await run(part.watch)
+            if seen != last:
+                last, since = seen, time.monotonic()
+            elif time.monotonic() - since >= PATIENCE:
+                return await run(part.open_private)
+            await anyio.sleep(pause)
+            pause = min(most, pause * 1.5)
+            access = await run(part.open)
+        return access
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._lent is not None:
+            self.take(0)
+        if not self._open:
+            return
+        self._open = False
+        if self._tail is not None:
+            if not self._spoiled:
+                self._queue_tail()
+            else:
+                self._drop_tail()
+        await self._release(self._disk.writer, keep=not self._spoiled)
+
+    async def _release(self, worker: object, *, keep: bool) -> None:
+        with anyio.move_on_after(_CLOSING, shield=True):
+            try:
+                await worker.run(lambda: self._part.close(keep=keep))  # type: ignore[attr-defined]
+            except OSError as error:
+                if self._failure is None:
+                    self._failure = error
+
+    # --- what the pump sees
+
+    @property
+    def held(self) -> Held:
+        """What is here already and good as far as we know."""
+        return Held(self._taken, self._validator) if self._taken and not self._spoiled else NOTHING
+
+    async def begin(self, validator: Validator, size: int | None, *, offset: int, digests: tuple[Digest, ...]) -> None:
+        """Keep ``offset`` bytes, drop the rest. Raises NoSpace when the body cannot fit."""
+        self._raise_failure()
+        if self._lent is not None:
+            self.take(0)
+        if self._tail is not None:
+            if offset == 0:
+                self._drop_tail()
+            else:
+                self._queue_tail()
+        self._plan = (validator, size, offset)
+        self._taken, self._validator, self._spoiled = offset, validator, False
+        self._digests = (*self._asked, *digests)
+        self._begin_hashing(offset)
+        left = 0 if size is None else size - offset
+        if left > _CHECKED_SPACE and not await self._run(lambda: self._part.space_for(left)):
+            raise NoSpace(
+                f"{left} more bytes are needed than are free",
+                errno=28,
+                filename=self.path,
+                url=self._fetch.url,
+                hint="free some space, what arrived is kept",
+            )
+
+    def _begin_hashing(self, offset: int) -> None:
+        wanted = tuple(dict.fromkeys(digest.algorithm for digest in self._digests))
+        if not wanted:
+            self._hashing = None
+            return
+        if self._hashing is not None and self._hashing.algorithms == wanted and self._hashed == offset:
+            return
+        if self._hasher is self._disk.writer:  # the source declared a digest that nobody asked for
+            self._hasher = self._disk.hasher()
+        hashing = self._hashing = Hashing(self._digests)
+        self._hashed = offset
+        if offset:  # once: what is resumed is read back and hashed
+            # by way of the writer, which may still have some of it
+            self._disk.writer.submit(partial(self._hasher.submit, partial(self._hash_prefix, hashing, offset)))
+
+    def _hash_prefix(self, hashing: Hashing, length: int) -> None:
+        try:
+            if hashing.read(self._part.path, length) != length:
+                raise OSError(5, "the part became shorter while it was read", self._part.path)
+        except OSError as error:
+            self._failure = error
+
+    def lend(self, hint: int | None) -> memoryview | None:
+        """Lend a buffer; None when all are on their way to the disk."""
+        if self._failure is not None:
+            self._raise_failure()
+        buffer = self._disk.buffers.lend(self._owner, hint)
+        self._lent = buffer
+        return None if buffer is None else buffer.view
+
+    async def room(self) -> None:
+        """Wait until a buffer has come back."""
+        if self._tail is not None:
+            self._queue_tail()
+        await self._disk.buffers.wait(self._owner)
+
+    def take(self, count: int) -> None:
+        """Take the buffer back; the chunk before it goes to the writer."""
+        buffer, self._lent = self._lent, None
+        assert buffer is not None
+        if count == 0:
+            self._disk.buffers.give_back(buffer)
+            return
+        if self._tail is not None:
+            self._queue_tail()
+        self._tail = (buffer, count)
+        self._taken += count
+        self._hashed += count
+
+    def spoil(self) -> None:
+        """What is here turned out wrong: it is not to be resumed."""
+        self._spoiled = True
+
+    async def commit(self) -> tuple[Digest, ...]:
+        """Verify the digests and put the file in its place."""
+        self._raise_failure()
+        small = self._plan is not None and self._plan[2] == 0
+        if not small:
+            self._queue_tail()
+        computed = await self._run(self._finish_small) if small else await self._finish_large()
+        self._open = False
+        return computed
+
+    async def flush(self) -> None:
+        """Have everything taken so far written."""
+        self._queue_tail()
+        await self._run(lambda: None)
+
+    # --- what the threads do
+
+    def _finish_small(self) -> tuple[Digest, ...]:
+        """Do everything in one job: the body is one chunk at most."""
+        plan, self._plan = self._plan, None
+        assert plan is not None
+        validator, size, offset = plan
+        self._part.begin(validator, size, offset, noted=False)
+        computed: tuple[Digest, ...] = ()
+        if self._tail is not None:
+            buffer, count = self._tail
+            self._tail = None
+            try:
+                view = buffer.view[:count]
+                self._part.write(view)
+                if self._hashing is not None:
+                    self._hashing.update(view)
+            finally:
+                self._give_back(buffer)
+        if self._hashing is not None:
+            computed = self._hashing.digests()
+            check(self._digests, computed, self._fetch.url)
+        self._part.commit()
+        return computed
+
+    async def _finish_large(self) -> tuple[Digest, ...]:
+        computed: tuple[Digest, ...] = ()
+        if self._hashing is not None:
+            await self._run(lambda: None)  # what was written has been handed on to the hasher
+            computed = await self._hasher.run(self._hashing.digests)
+            self._raise_failure()
+            check(self._digests, computed, self._fetch.url)
+        await self._run(self._part.commit)
+        return computed
+
+    def _queue_tail(self) -> None:
+        """Let the writer have the chunk that waited, and what was decided before it."""
+        plan, self._plan = self._plan, None
+        if plan is not None:
+            self._disk.writer.submit(partial(self._begin, *plan))
+        if self._tail is not None:
+            buffer, count = self._tail
+            self._tail = None
+            self._disk.writer.submit(partial(self._write, buffer, count, self._hashing))
+
+    def _drop_tail(self) -> None:
+        assert self._tail is not None
+        buffer, _ = self._tail
+        self._tail = None
+        self._disk.buffers.give_back(buffer)
+
+    def _begin(self, validator: Validator, size: int | None, offset: int) -> None:
+        if self._failure is None:
+            try:
+                self._part.begin(validator, size, offset, noted=True)
+            except OSError as error:
+                self._failure = error
+
+    def _write(self, buffer: Buffer, count: int, hashing: Hashing | None) -> None:
+        if self._failure is None:
+            try:
+                self._part.write(buffer.view[:count])
+            except OSError as error:
+                self._failure = error
+        if hashing is not None and self._failure is None:
+            self._hasher.submit(partial(self._hash, buffer, count, hashing))
+        else:
+            self._give_back(buffer)
+
+    def _hash(self, buffer: Buffer, count: int, hashing: Hashing) -> None:
+        hashing.update(buffer.view[:count])
+        self._give_back(buffer)
+
+    def _give_back(self, buffer: Buffer) -> None:
+        if self._disk.buffers.give_back(buffer):
+            self._disk.mailbox.post(self._disk.buffers.wake)
+
+    async def _run(self, job: Callable[[], T]) -> T:
+        try:
+            value = await self._disk.writer.run(job)
+        except OSError as error:
+            if isinstance(error, FetchError):
+                raise
+            raise local_error(error, self.path, self._fetch.url) from error
+        self._raise_failure()
+        return value
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:  # it stays: nothing may be written behind a gap
+            raise local_error(self._failure, self.path, self._fetch.url) from self._failure

@@ -1,0 +1,68 @@
+"""Digests of the bytes that pass: computed beside the writing, once, and compared at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._model.digest import Digest, new_hash
+from .._model.errors import DigestMismatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from .._model.url import Url
+
+_BLOCK = 1024 * 1024  # bytes read at a time from a file
+
+
+class Hashing:
+    """Hash objects for the algorithms that some digests need. Used by one thread at a time."""
+
+    __slots__ = ("_hashes", "algorithms")
+
+    def __init__(self, digests: Iterable[Digest]) -> None:
+        self.algorithms = tuple(dict.fromkeys(digest.algorithm for digest in digests))
+        self._hashes: list[Any] = [new_hash(algorithm) for algorithm in self.algorithms]
+
+    def update(self, view: memoryview) -> None:
+        """Hash the next bytes; the hash functions release the interpreter lock."""
+        for one in self._hashes:
+            one.update(view)
+
+    def read(self, path: str, length: int | None = None) -> int:
+        """Hash the first bytes of a file, all of it by default; give their number."""
+        view = memoryview(bytearray(_BLOCK))
+        done = 0
+        with open(path, "rb", buffering=0) as file:
+            while length is None or done < length:
+                count = file.readinto(view if length is None else view[: length - done])
+                if not count:
+                    break
+                self.update(view[:count])
+                done += count
+        return done
+
+    def digests(self) -> tuple[Digest, ...]:
+        """Give the digests of what was hashed, in the order of the algorithms."""
+        pairs = zip(self.algorithms, self._hashes, strict=True)
+        return tuple(Digest(f"{algorithm}:{one.hexdigest()}") for algorithm, one in pairs)
+
+
+def holds(digests: Iterable[Digest], computed: Iterable[Digest]) -> bool:
+    """Tell whether every digest that has a value is among the computed ones."""
+    found = set(computed)
+    return all(digest in found for digest in digests if digest.value)
+
+
+def check(digests: Iterable[Digest], computed: Iterable[Digest], url: Url | None) -> None:
+    """Raise DigestMismatch unless every digest that has a value is among the computed ones."""
+    by_algorithm = {digest.algorithm: digest for digest in computed}
+    for digest in digests:
+        found = by_algorithm.get(digest.algorithm)
+        if digest.value and found != digest:
+            raise DigestMismatch(
+                f"its bytes have {found}, {digest} was expected",
+                url=url,
+                hint="the source or something on the way changed the file, or the expected digest is of another one",
+            )

@@ -1,0 +1,126 @@
+"""What replies and failures mean: each in its own place in the error tree (RFC 959 section 4.2, RFC 4217, RFC 2428).
+
+Rules: below the transport, code raises `Refused`, errors of the tree, and whatever aioftp, asyncio and ssl raise;
+`told` turns all of it into errors of the tree that name the URL. 4xx is transient, and 421 says that the server ends
+the connection. A permission problem is never reported as not found (`asyncfetch._transports.ftp.absence` tells).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import aioftp
+
+from ..._model.errors import (
+    AccessDenied,
+    Busy,
+    ConnectFailed,
+    FetchError,
+    Interrupted,
+    ProtocolViolation,
+    TimedOut,
+    TransientError,
+    Untrusted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..._model.url import Url
+
+SHOWN = 200  # characters of a server's text in a message of ours
+# 530 and 550 also say "come back later" on servers that limit connections by user or by host (proftpd, IIS)
+_CROWDED = re.compile(r"too many|maximum (allowed )?number|max(imum)? clients|limit (reached|exceeded)", re.IGNORECASE)
+
+
+class Reply(NamedTuple):
+    """One reply: its code, and its text, lines joined by LF."""
+
+    code: int
+    text: str
+
+    def __str__(self) -> str:
+        text = " ".join(self.text.split())
+        printable = "".join(character if character.isprintable() else "?" for character in text[:SHOWN])
+        return f"{self.code} {printable}".rstrip()
+
+
+class Refused(Exception):
+    """The server answered a command with something else than what the command is for."""
+
+    def __init__(self, reply: Reply, command: str) -> None:
+        self.reply = reply
+        self.command = command
+        super().__init__(str(reply))
+
+
+class Lost(ConnectionError):
+    """The server closed the control connection."""
+
+
+def error_of(reply: Reply, command: str) -> FetchError:
+    """Give the error that a reply means when nothing more is known."""
+    code, status = reply.code, {"status": reply.code}
+    said = f"the server answered {command} with: {reply}"
+    if code == 421 or (code in {530, 550} and _CROWDED.search(reply.text)):
+        return Busy(said, **status)
+    if code == 425:
+        return ConnectFailed(said, **status)
+    if code in {426, 451}:
+        return Interrupted(said, **status)
+    if code == 450:
+        return Busy(said, **status)
+    if code in {430, 530, 532, 550, 553}:
+        return AccessDenied(said, **status)
+    if code in {431, 522, 533, 534, 535, 536}:  # RFC 4217 section 10.1, RFC 2228; 522 is vsftpd's "no session reuse"
+        return Untrusted(said, **status)
+    if 400 <= code < 500:
+        return TransientError(said, **status)
+    return ProtocolViolation(said, **status)
+
+
+def error_from(error: BaseException, *, connecting: bool = False) -> FetchError | None:
+    """Give the error of the tree that an exception stands for; None where it is not ours to translate."""
+    if isinstance(error, FetchError):
+        return error
+    if isinstance(error, Refused):
+        return error_of(error.reply, error.command)
+    if isinstance(error, aioftp.StatusCodeError):
+        code = str(error.received_codes[-1]) if error.received_codes else ""
+        text = error.info if isinstance(error.info, str) else "\n".join(error.info)
+        return error_of(Reply(int(code) if code.isdecimal() else 0, text), "a command")
+    if isinstance(error, TimeoutError):
+        return TimedOut(str(error) or "the server did not answer in time")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Untrusted(f"TLS: {error.verify_message or error.reason}")
+    if isinstance(error, ssl.SSLError):
+        what = error.reason or str(error)
+        return Untrusted(f"TLS: {what}") if connecting else Interrupted(f"TLS broke off: {what}")
+    if isinstance(error, aioftp.AIOFTPException):  # before OSError and ValueError, which some of these are too
+        return ProtocolViolation(f"{type(error).__name__}: {error}")
+    if isinstance(error, OSError | EOFError):
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return ConnectFailed(why) if connecting else Interrupted(why)
+    if isinstance(error, ValueError | LookupError | asyncio.LimitOverrunError):
+        return ProtocolViolation(f"the server's reply cannot be read: {error}")
+    return None
+
+
+@contextmanager
+def told(url: Url, *, connecting: bool = False) -> Iterator[None]:
+    """Let nothing but errors of the tree out, each with its URL and its cause."""
+    try:
+        yield
+    except Exception as error:
+        ours = error_from(error, connecting=connecting)
+        if ours is None:
+            raise
+        if ours.url is None:
+            ours.url = str(url)
+        if ours is error:
+            raise
+        raise ours from error

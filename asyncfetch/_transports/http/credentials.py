@@ -1,0 +1,171 @@
+"""Which credentials go with a request, and how an `httpx.Auth` is driven.
+
+Rules:
+
+* Order: an Authorization header of the caller's; ``auth=``, the longest prefix first; the URL's userinfo; netrc.
+* A prefix is scheme, host, port and whole path segments, compared as such after dot segments and percent-encoding are
+  resolved, so that neither `https://h.example.evil.test/` nor `/private/../other` gets what belongs to
+  `https://h.example/private`. A path that could be read in two ways (an encoded slash beside `..`) matches nothing.
+* netrc counts for exactly the host it names. Its ``default`` entry is not used: any host a redirect names would get it.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
+
+from ..._model.errors import InvalidUrl, MistakeError
+from ..._model.settings import Bearer
+from ..._model.url import Url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..._policy.redirects import Route
+
+    # the value of an Authorization header, or an httpx.Auth to drive
+    Credential = str | Any
+
+_log = logging.getLogger("asyncfetch")
+
+
+class _Place(NamedTuple):
+    origin: tuple[str, str, int | None]
+    segments: tuple[str, ...]
+    credential: Credential
+
+
+class Credentials:
+    """The credentials one client knows, by place.
+
+    Raises MistakeError for a prefix or a value of ``auth`` that cannot be meant.
+    """
+
+    def __init__(self, auth: Mapping[str, Any] | None, env: Mapping[str, str]) -> None:
+        places = [_place(prefix, value) for prefix, value in (auth or {}).items()]
+        self._places = sorted((place for place in places if place), key=lambda place: -len(place.segments))
+        self._netrc_path = _netrc_path(env)
+        self._netrc: dict[str, str] | None = None if self._netrc_path else {}
+
+    @property
+    def needs_loading(self) -> bool:
+        """Whether `load` has a file to read yet."""
+        return self._netrc is None
+
+    def load(self) -> None:
+        """Read the netrc file, once; it blocks for as long as the disk does."""
+        if self._netrc is None and self._netrc_path is not None:
+            self._netrc = _read_netrc(*self._netrc_path)
+
+    def of(self, route: Route) -> Credential | None:
+        """Give what may be shown where the route is now: an Authorization value, an httpx.Auth, or None."""
+        url = route.url
+        if self._places and (segments := _segments(url.path)) is not None:
+            for place in self._places:
+                if place.origin == url.origin and segments[: len(place.segments)] == place.segments:
+                    return place.credential
+        asked = route.userinfo_of
+        if asked is not None and asked.userinfo is not None:
+            return basic(asked.user or "", asked.password or "")
+        if self._netrc and not route.downgraded:
+            return self._netrc.get(url.host)
+        return None
+
+
+def basic(user: str, password: str) -> str:
+    """Give the Authorization value of user and password (RFC 7617, UTF-8)."""
+    if ":" in user:
+        raise MistakeError("a user name with a colon cannot be sent with Basic authentication (RFC 7617)")
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogateescape")).decode("ascii")
+
+
+def _place(prefix: str, value: object) -> _Place | None:
+    try:
+        url = Url(prefix)
+    except InvalidUrl as error:
+        raise MistakeError(f"auth= is a mapping from URL prefix to credentials; {error}") from error
+    if url.scheme not in {"http", "https"}:
+        return None  # another transport's
+    segments = _segments(url.path)
+    if url.userinfo is not None or url.query is not None or segments is None:
+        raise MistakeError(f"the prefix `{url}` of auth= is not scheme, host, port and path alone")
+    return _Place(url.origin, segments[:-1] if segments[-1] == "" else segments, _credential(url, value))
+
+
+def _credential(url: Url, value: object) -> Credential:
+    if isinstance(value, Bearer):
+        if not value.token.isascii() or not value.token.isprintable() or " " in value.token:
+            raise MistakeError(f"the token for `{url}` holds characters that no token has (RFC 6750)")
+        return f"Bearer {value.token}"
+    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, str) for part in value):
+        return basic(*value)
+    if hasattr(value, "async_auth_flow"):
+        return value
+    raise MistakeError(
+        f"the credentials for `{url}` are (user, password), Bearer(token) or httpx.Auth, not {type(value).__name__}"
+    )
+
+
+def _segments(path: str) -> tuple[str, ...] | None:
+    """Resolve a path into decoded segments; the last one is empty after a slash. None: it can be read in two ways."""
+    resolved: list[str] = []
+    parts = path.split("/")[1:]
+    for position, part in enumerate(parts):
+        segment = unquote(part, errors="surrogateescape")
+        if "/" in segment or "\\" in segment:
+            if ".." in segment:
+                return None
+            resolved.append(segment)
+        elif segment in {".", ".."}:
+            if segment == ".." and resolved:
+                resolved.pop()
+            if position == len(parts) - 1:
+                resolved.append("")
+        else:
+            resolved.append(segment)
+    return tuple(resolved)
+
+
+def _netrc_path(env: Mapping[str, str]) -> tuple[str, bool] | None:
+    """Give the file to read, and whether somebody asked for it by name."""
+    if env.get("NETRC"):
+        return env["NETRC"], True
+    home = env.get("HOME") or env.get("USERPROFILE")
+    if not home:
+        return None
+    for name in (".netrc", "_netrc"):
+        path = os.path.join(home, name)
+        if os.path.exists(path):
+            return path, False
+    return None
+
+
+def _read_netrc(path: str, stated: bool) -> dict[str, str]:  # noqa: FBT001 - unpacked from what _netrc_path gives
+    from netrc import NetrcParseError, netrc
+
+    found: dict[str, str] = {}
+    try:
+        entries = netrc(path).hosts
+        for host, (user, _, password) in entries.items():
+            if host != "default":
+                found[host.lower()] = basic(user or "", password or "")
+    except FileNotFoundError:
+        if stated:
+            _log.warning("the netrc file %s, named by NETRC, does not exist", path)
+    except NetrcParseError as error:
+        # not the exception's own text: it can quote the token it stumbled over, which may be the password
+        _log.warning(
+            "the netrc file %s cannot be read beyond line %s; no credentials are taken from it", path, error.lineno
+        )
+        return {}
+    except (OSError, UnicodeError, MistakeError) as error:
+        _log.warning("the netrc file %s cannot be read: %s; no credentials are taken from it", path, _why(error))
+        return {}
+    return found
+
+
+def _why(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or type(error).__name__)

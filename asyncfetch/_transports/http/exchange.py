@@ -1,0 +1,61 @@
+"""A request out, a Body in: the headers that put our question, and the Body made of the reply to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..._model.exchange import Body
+
+if TYPE_CHECKING:
+    from ..._model.exchange import Reply, Request
+    from ..._policy.answers import Reading
+    from ..._policy.redirects import Route
+
+
+def headers_for(request: Request, route: Route, user_agent: str) -> list[tuple[str, str]]:
+    """Put the question in header fields: which bytes, under what condition, and nothing but the bytes as they are.
+
+    If-Range takes a strong validator only (RFC 9110 section 13.1.5): with a weak one, or none, the answer to a bare
+    Range is compared by who asked.
+    """
+    headers = list(route.travelling(request.headers))
+    if not any(name.lower() == "user-agent" for name, _ in headers):
+        headers.append(("User-Agent", user_agent))
+    if not any(name.lower() == "accept" for name, _ in headers):
+        headers.append(("Accept", "*/*"))
+    headers.append(("Accept-Encoding", "identity"))
+    if request.offset or request.end is not None:
+        last = "" if request.end is None else request.end - 1
+        headers.append(("Range", f"bytes={request.offset}-{last}"))
+        matching = request.matching
+        if matching is not None and matching.strong and (holds := matching.etag or matching.modified):
+            headers.append(("If-Range", holds))
+    unless = request.unless
+    if unless is not None:
+        if unless.etag:
+            headers.append(("If-None-Match", unless.etag))
+        if unless.modified:  # for whoever does not know entity tags; the others ignore it (section 13.1.3)
+            headers.append(("If-Modified-Since", unless.modified))
+    return headers
+
+
+class HttpBody(Body):
+    """The body of a reply. ``fill`` is the lane's own: there is no call of ours between the reader and the socket."""
+
+    def __init__(self, reply: Reply, reading: Reading, route: Route) -> None:
+        self._reply = reply
+        self.fill = reply.fill  # type: ignore[method-assign]  # bound once: each fill saves a coroutine
+        self.flush = reply.flush  # type: ignore[method-assign]  # likewise
+        self.timings = reply.timings
+        self.answer, self.offset, self.size, self.validator, self.digests, self.content_type = reading
+        self.url = route.url
+        self.chain = route.chain
+
+    async def fill(self, into: memoryview) -> int:
+        """Put the next bytes into the buffer; see `Stream.fill`."""
+        return await self._reply.fill(into)
+
+    @property
+    def landed(self) -> int:  # type: ignore[override]  # the lane counts, in the reply
+        """Bytes that a fill under way has already put into its buffer."""
+        return self._reply.landed

@@ -1,0 +1,80 @@
+"""Which lane carries an exchange: our own wire where it can, httpx for HTTP/2, SOCKS proxies and trio.
+
+HTTP/2 is negotiated under TLS only, so plain http stays on the wire also when HTTP/2 is wanted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sniffio import current_async_library
+
+from ..._model.errors import MistakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from ssl import SSLContext
+
+    from ..._model.ports import Exchanger
+    from ..._model.settings import Settings
+    from ..._model.url import Url
+
+WIRE, HTTPX = "wire", "httpx"
+
+
+def pick(url: Url, proxy: Url | None, *, http2: bool, library: str) -> str:
+    """Say which lane carries exchanges with a URL; ``library`` is the event loop's, as sniffio names it."""
+    if library != "asyncio" or (http2 and url.scheme == "https"):
+        return HTTPX
+    if proxy is not None and proxy.scheme.startswith("socks"):
+        return HTTPX
+    return WIRE
+
+
+class Lanes:
+    """The lanes of one client, each made when it is first needed. ``only`` names one that carries everything."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        context: Callable[[], Awaitable[SSLContext]],
+        proxy_for: Callable[[Url], Url | None],
+        *,
+        only: str | None = None,
+    ) -> None:
+        if only not in {None, WIRE, HTTPX}:
+            raise MistakeError(f"there is the {WIRE} lane and the {HTTPX} lane, no {only!r}")
+        self._settings = settings
+        self._context = context
+        self._proxy_for = proxy_for
+        self._only = only
+        self._library = ""
+        self._made: dict[str, Exchanger] = {}
+
+    def lane(self, url: Url) -> Exchanger:
+        """Give the lane for a URL; call it on the event loop."""
+        name = self._only
+        if name is None:
+            self._library = self._library or current_async_library()
+            name = pick(url, self._proxy_for(url), http2=self._settings.http2, library=self._library)
+        try:
+            return self._made[name]
+        except KeyError:
+            return self._made.setdefault(name, self._make(name))
+
+    async def aclose(self) -> None:
+        """Close every connection of every lane."""
+        made, self._made = list(self._made.values()), {}
+        for lane in made:
+            await lane.aclose()
+
+    def _make(self, name: str) -> Exchanger:
+        if name == HTTPX:
+            from .httpx_lane import HttpxLane
+
+            return HttpxLane(self._settings, self._context, self._proxy_for)
+        try:
+            from .wire import WireLane
+        except ModuleNotFoundError:
+            return self._make(HTTPX)
+        return WireLane(self._settings, self._context)

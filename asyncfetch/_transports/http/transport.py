@@ -1,0 +1,213 @@
+"""http and https: opens the body of one URL through redirects, credentials and a lane.
+
+Rules: one exchange may take several requests (redirects, a challenge), never a retry. A reply that is not the answer
+is drained where little of it is left, so that its connection serves the next request, and dropped where much is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from contextlib import suppress
+from dataclasses import replace
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from anyio import Lock, move_on_after, to_thread
+
+from ..._model.errors import FetchError, RangeRefused, UnsupportedScheme
+from ..._model.exchange import Stat
+from ..._policy.answers import read
+from ..._policy.fields import date
+from ..._policy.redirects import STATUSES, Route
+from .credentials import Credentials
+from .exchange import HttpBody, headers_for
+from .lanes import Lanes
+from .proxies import ProxyRoutes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from contextlib import AbstractAsyncContextManager
+    from ssl import SSLContext
+    from types import TracebackType
+
+    from ..._model.exchange import Body, Entry, Reply, Request
+    from ..._model.settings import Settings
+    from ..._model.url import Url
+    from ..._policy.answers import Reading
+    from ..registry import Lend
+    from .credentials import Credential
+
+_log = logging.getLogger("asyncfetch")
+_DRAINED = 16 * 1024  # bytes of an unwanted body that cost less than a new connection
+_DRAIN_TIME = 0.25  # seconds
+_ASK_ANEW = frozenset({403, 405, 501})  # to HEAD: unknown, or not signed for (a presigned URL is for one method)
+
+
+class HttpTransport:
+    """The transport of http and https (RFC 9110), and an Exchanger for schemes that build on HTTP.
+
+    ``auth`` maps URL prefixes to credentials; ``lane`` forces "wire" or "httpx" for everything. Raises MistakeError for
+    an ``auth`` that cannot be meant.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        auth: Mapping[str, Any] | None = None,
+        lend: Lend | None = None,  # noqa: ARG002 - every transport is made alike; this one needs no other
+        lane: str | None = None,
+    ) -> None:
+        env = dict(os.environ) if settings.trust_env else {}
+        self.settings = settings
+        self._credentials = Credentials(auth, env)
+        self._context: SSLContext | None = None
+        self._making = Lock()
+        self._lanes = Lanes(settings, self._tls, ProxyRoutes(settings.proxies, env), only=lane)
+
+    def open(self, request: Request) -> AbstractAsyncContextManager[Body]:
+        """Open the body of ``request.url``. Raises what `asyncfetch._policy.answers` and the lanes say."""
+        return _Opening(self, request, "GET")
+
+    def send(self, method: str, url: Url, headers: list[tuple[str, str]]) -> AbstractAsyncContextManager[Reply]:
+        """Make one exchange as it is, on the lane for the URL; see `Exchanger`."""
+        return self._lanes.lane(url).send(method, url, headers)
+
+    async def stat(self, request: Request) -> Stat:
+        """Ask with HEAD; where that is refused, with a GET that is left as soon as its head is here."""
+        whole = replace(request, offset=0, end=None, matching=None)
+        try:
+            async with _Opening(self, whole, "HEAD") as body:
+                return _stat(body)
+        except FetchError as error:
+            if error.status not in _ASK_ANEW:
+                raise
+        try:
+            async with _Opening(self, replace(whole, end=1), "GET") as body:
+                return _stat(body)
+        except RangeRefused:  # an empty file has no first byte
+            async with _Opening(self, whole, "GET") as body:
+                return _stat(body)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._lanes.aclose()
+
+    async def credential(self, route: Route, headers: list[tuple[str, str]]) -> Credential | None:
+        """Give what is to be shown where the route is now; nothing when the caller's headers say it already."""
+        if self._credentials.needs_loading:
+            await to_thread.run_sync(self._credentials.load)
+        if any(name.lower() == "authorization" for name, _ in headers):
+            return None
+        return self._credentials.of(route)
+
+    async def _tls(self) -> SSLContext:
+        """Give the one TLS context, made in a thread when it is first needed."""
+        async with self._making:
+            if self._context is None:
+                from ..trust import tls_context
+
+                trust, trust_env = self.settings.trust, self.settings.trust_env
+                if trust.verify is False:
+                    warnings.warn("asyncfetch does not verify certificates (Trust.verify is False)", stacklevel=2)
+                self._context = await to_thread.run_sync(lambda: tls_context(trust, trust_env=trust_env))
+            return self._context
+
+    def list(self, url: Url) -> AsyncIterator[Entry]:
+        """Raise UnsupportedScheme: HTTP has no listing."""
+        raise UnsupportedScheme("http has no listing", url=url)
+
+
+class _Opening:
+    """One body, as a context: in through redirects and challenges, out by letting go of the connection."""
+
+    __slots__ = ("_exchange", "_method", "_reply", "_request", "_transport")
+
+    def __init__(self, transport: HttpTransport, request: Request, method: str) -> None:
+        self._transport = transport
+        self._request = request
+        self._method = method
+        self._exchange: AbstractAsyncContextManager[Reply] | None = None
+        self._reply: Reply | None = None
+
+    async def __aenter__(self) -> Body:
+        request, transport = self._request, self._transport
+        route = Route(request.url, limit=transport.settings.limits.redirects, insecure=request.insecure_redirect)
+        try:
+            while True:
+                reply = await self._ask(route)
+                if reply.status not in STATUSES:
+                    break
+                await self._leave()
+                route.follow(reply.status, [value for name, value in reply.headers if name == "location"])
+            return HttpBody(reply, self._read(route, reply), route)
+        except FetchError as error:
+            if route.chain:
+                error.url, error.chain = str(route.url), route.chain
+            await self._leave()
+            raise
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            await exchange.__aexit__(kind, error, trace)
+
+    def _read(self, route: Route, reply: Reply) -> Reading:
+        reading = read(self._request, reply.status, reply.headers, now=time(), url=route.url)
+        _log.debug("%s %s: %d, %s", self._method, route.url, reply.status, reading.answer.value)
+        return reading
+
+    async def _ask(self, route: Route) -> Reply:
+        """Ask where the route is now, and answer a challenge; gives the reply that stands."""
+        transport = self._transport
+        headers = headers_for(self._request, route, transport.settings.user_agent)
+        credential = await transport.credential(route, headers)
+        if credential is None or isinstance(credential, str):
+            if credential is not None:
+                headers.append(("Authorization", credential))
+            return await self._send(route, headers)
+        from .authentication import Dialogue
+
+        dialogue = Dialogue(credential, self._method, route.url, headers)
+        try:
+            asked: list[tuple[str, str]] | None = await dialogue.begin()
+            while asked is not None:
+                await self._leave()
+                reply = await self._send(route, asked)
+                asked = await dialogue.hear(reply)
+        finally:
+            await dialogue.aclose()
+        return reply
+
+    async def _send(self, route: Route, headers: list[tuple[str, str]]) -> Reply:
+        exchange = self._transport.send(self._method, route.url, headers)
+        self._reply = reply = await exchange.__aenter__()
+        self._exchange = exchange
+        return reply
+
+    async def _leave(self) -> None:
+        """Let go of a reply that is not the answer, if there is one, after reading what little is left of it."""
+        reply, self._reply = self._reply, None
+        if reply is not None and (reply.length is None or reply.length <= _DRAINED):
+            with move_on_after(_DRAIN_TIME):
+                await _drain(reply)
+        await self.__aexit__(None, None, None)
+
+
+async def _drain(reply: Reply) -> None:
+    view, left = memoryview(bytearray(_DRAINED)), _DRAINED
+    with suppress(FetchError):
+        while left > 0 and (count := await reply.fill(view[:left])):
+            left -= count
+
+
+def _stat(body: Body) -> Stat:
+    validator = body.validator
+    return Stat(body.size, date(validator.modified) if validator else None, validator, body.content_type)

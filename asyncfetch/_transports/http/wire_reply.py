@@ -1,0 +1,65 @@
+"""The reply of the wire lane: a Reply whose bytes are read by its connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..._model.exchange import Reply, Timings
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .head import Head
+
+
+class WireReply(Reply):
+    """One response, read inside the ``async with`` that sent the request."""
+
+    __slots__ = ("_connection", "_open", "_parts", "_timings", "_whole")
+
+    def __init__(self, connection: Connection, head: Head, *, fresh: bool, first_byte: float) -> None:
+        self._connection = connection
+        self._open = True
+        self.status = head.status
+        self.headers = head.headers
+        self.length = head.length
+        timings = Timings()
+        if fresh:
+            timings.connect = connection.connect
+            timings.tls = connection.tls
+        timings.first_byte = first_byte
+        self.timings = timings
+
+    async def fill(self, into: memoryview) -> int:
+        """Put the next bytes into the buffer and give their number; see `Stream.fill`."""
+        connection = self._connection
+        if not self._open:
+            raise RuntimeError("the body was read outside of the `async with` that opened it")
+        count = connection.pour(into)
+        if connection.complete or count == len(into):
+            return count
+        if connection.error is None:
+            waiter = connection.lend(into, count)
+            try:
+                await waiter
+            finally:
+                connection.withdraw()
+            count = connection.filled
+            if connection.complete:
+                return count
+        if count == 0 and connection.error is not None:
+            raise connection.error
+        return count
+
+    def flush(self) -> None:
+        """Make a fill under way come back with the bytes it has, if any."""
+        if self._open:
+            self._connection.flush()
+
+    @property
+    def landed(self) -> int:  # type: ignore[override] - counted where the bytes arrive
+        """Bytes that a fill under way, or the one that was cancelled, has put into its buffer."""
+        return self._connection.filled
+
+    def close(self) -> None:
+        """End the reading: the connection may be another exchange's from here on."""
+        self._open = False

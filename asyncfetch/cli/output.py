@@ -1,0 +1,206 @@
+"""Output: results on standard output, everything else on standard error.
+
+Rules: no control character that a server or a list chose reaches a terminal or a pipe. A reader that is slow holds up
+who writes, never the event loop. A reader that is gone ends the command quietly (OutputClosed).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import select
+import stat
+import sys
+from contextlib import ExitStack
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Self
+
+import asyncfetch
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from datetime import datetime
+
+    from .progress import Bars
+
+_ATOMIC = 4096  # PIPE_BUF: so much goes into a pipe at once when select says that there is room (pipe(7))
+
+
+class OutputClosed(Exception):
+    """Nobody reads standard output any more."""
+
+
+def shown(text: str) -> str:
+    """Give text that can be shown: what does not print is escaped, on one line."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape", "backslashreplace").decode() for one in text
+    )
+
+
+def time_text(moment: datetime | None) -> str | None:
+    """Give a moment in UTC (RFC 3339)."""
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+class Standard:
+    """Standard output, written line by line or chunk by chunk without blocking the loop."""
+
+    def __init__(self) -> None:
+        self._descriptor = sys.stdout.fileno()
+        self._never_blocks = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+
+    async def line(self, text: str) -> None:
+        """Write a line."""
+        await self.write((text + "\n").encode("utf-8", "backslashreplace"))
+
+    async def write(self, data: bytes | memoryview) -> None:
+        """Write everything, waiting for the reader where need be."""
+        try:
+            if self._never_blocks or (len(data) <= _ATOMIC and self._has_room()):
+                _write(self._descriptor, data)
+            else:
+                from anyio import to_thread
+
+                await to_thread.run_sync(_write, self._descriptor, data, abandon_on_cancel=True)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise OutputClosed from error
+
+    def _has_room(self) -> bool:
+        return os.name == "posix" and bool(select.select((), (self._descriptor,), (), 0)[1])
+
+
+def _write(descriptor: int, data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+class Report:
+    """What a command tells its user, and the exit status that follows from it."""
+
+    def __init__(self, options: Namespace) -> None:
+        self.standard = Standard()
+        self.bars: Bars | None = None
+        self.json: bool = getattr(options, "json", False)
+        self.quiet: bool = getattr(options, "quiet", False)
+        self.failures = 0
+        self.mistakes = 0
+        self._verbose: int = getattr(options, "verbose", 0)
+        self._leave = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Let what the engine logs come to standard error, as long as this lasts."""
+        logger, saying = logging.getLogger("asyncfetch"), _Saying(self)
+        self._leave.callback(logger.removeHandler, saying)
+        self._leave.callback(setattr, logger, "propagate", logger.propagate)
+        self._leave.callback(logger.setLevel, logger.level)
+        logger.addHandler(saying)
+        logger.propagate = False
+        least = logging.ERROR if self.quiet else logging.WARNING
+        logger.setLevel({0: least, 1: logging.INFO}.get(self._verbose, logging.DEBUG))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leave.close()
+
+    @property
+    def status(self) -> int:
+        """0 everything went well, 1 something failed, 2 something was asked for that cannot be."""
+        return 2 if self.mistakes else 1 if self.failures else 0
+
+    def say(self, text: str) -> None:
+        """Write a line to standard error, above the bars where there are some."""
+        if self.bars is not None:
+            self.bars.say(text)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    async def line(self, text: str) -> None:
+        """Write a line of results."""
+        if self.bars is not None and sys.stdout.isatty():
+            self.bars.say(text)  # the same terminal
+        else:
+            await self.standard.line(text)
+
+    async def object(self, value: dict[str, Any]) -> None:
+        """Write a result as one line of JSON; what is no Unicode text is escaped."""
+        await self.line(json.dumps(value, separators=(", ", ": "), ensure_ascii=True))
+
+    async def result(self, result: asyncfetch.Result) -> None:
+        """Tell of a fetch that succeeded."""
+        if self.json:
+            await self.object(result_object(result))
+            return
+        path = shown((result.path or "-").removeprefix(f".{os.sep}"))
+        digest = f"  {result.digest}" if result.digest else ""
+        await self.line(f"{path}  {result.size}{digest}")
+
+    async def failure(self, error: asyncfetch.FetchError) -> None:
+        """Tell of a fetch that failed, and why."""
+        if is_usage(error):
+            self.mistakes += 1
+        else:
+            self.failures += 1
+        if self.json:
+            await self.object(error_object(error))
+        self.say(f"asyncfetch: error: {shown(str(error))}")
+
+
+class _Saying(logging.Handler):
+    """Log records become lines on standard error."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self._report = report
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = record.levelname.lower()
+        self._report.say(f"asyncfetch: {level}: {shown(record.getMessage())}")
+
+
+def is_usage(error: asyncfetch.FetchError) -> bool:
+    """Tell whether a wish made no sense from the start, so that nothing was tried."""
+    if isinstance(error, asyncfetch.Offline | asyncfetch.DestinationBusy) or error.attempts:
+        return False
+    return isinstance(error, asyncfetch.MistakeError)
+
+
+def result_object(result: asyncfetch.Result) -> dict[str, Any]:
+    """Give a result as JSON has it; URLs are masked."""
+    return {
+        "url": str(result.fetch.url),
+        "path": result.path,
+        "size": result.size,
+        "digest": result.digest,
+        "source": str(result.source),
+        "attempts": result.attempts,
+        "resumed_from": result.resumed_from,
+        "transferred": result.transferred,
+        "elapsed": round(result.elapsed, 6),
+        "unchanged": result.unchanged,
+    }
+
+
+def error_object(error: asyncfetch.FetchError) -> dict[str, Any]:
+    """Give an error as JSON has it; URLs are masked."""
+    wish: asyncfetch.Fetch | None = getattr(error, "fetch", None)  # set on what as_fetched gives
+    return {
+        "url": str(wish.url) if wish is not None else error.url,
+        "path": None if wish is None else wish.to,
+        "error": str(error),
+        "kind": type(error).__name__,
+        "verdict": error.verdict.value,
+        "attempts": [
+            {
+                "source": attempt.source,
+                "started": round(attempt.started, 6),
+                "elapsed": round(attempt.elapsed, 6),
+                "received": attempt.received,
+                "outcome": attempt.outcome,
+            }
+            for attempt in error.attempts
+        ],
+    }
