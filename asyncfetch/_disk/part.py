@@ -174,6 +174,10 @@ class Part:
         if self._note is not None:
             self._note.move_on(self.position)
 
+    def seek(self, position: int) -> None:
+        """Go on after bytes that the kernel put there without moving on."""
+        os.lseek(self._descriptor, position, os.SEEK_SET)
+
     def fileno(self) -> int:
         """The open file."""
         return self._descriptor

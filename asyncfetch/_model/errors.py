@@ -241,7 +241,13 @@ class LocalError(FetchError, OSError):
         return f"{self.action} `{self.filename}`{source}: {self.reason}{hint}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = {**self.__dict__, "fetch": None, "errno": self.errno, "strerror": self.strerror, "filename": self.filename}
+        state = {
+            **self.__dict__,
+            "fetch": None,
+            "errno": self.errno,
+            "strerror": self.strerror,
+            "filename": self.filename,
+        }
         return _rebuild, (type(self), state)
 
 

@@ -124,6 +124,9 @@ class Stream(ABC):
         the failure is raised by the next call. When it is cancelled, ``landed`` bytes lie in the buffer.
         """
 
+    def passed(self, count: int) -> None:  # noqa: B027 - only a stream with a descriptor is copied from
+        """Hear that the kernel copied the next bytes from ``descriptor``; raises what fill would at that point."""
+
     def flush(self) -> None:  # noqa: B027 - a stream that never waits for more has nothing to do
         """Make a fill under way come back with the bytes it has, if any; called from the loop, now and then."""
 

@@ -55,6 +55,14 @@ class Exchanger(Protocol):
         """Close every connection."""
 
 
+@runtime_checkable
+class Absorbing(Protocol):
+    """A near end that can have the kernel copy from an open file."""
+
+    async def absorb(self, descriptor: int, offset: int, size: int) -> int:
+        """Copy some of the bytes from ``offset`` to ``size``; give their number, 0 at the end of the file."""
+
+
 class Sink(Protocol):
     """A near end: lends buffers, takes them back filled, and in the end commits the whole body or nothing.
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from .._disk.buffers import Owner
+from .._disk.copy import copy_some, reflink
 from .._disk.errors import local_error
 from .._disk.part import Access, Part
 from .._model.errors import FetchError, NoSpace
@@ -37,6 +38,7 @@ PATIENCE = 5.0  # seconds without progress after which the holder of a lock is n
 _POLL = (0.005, 0.1)  # seconds between two looks at a locked part: at first, at most
 _CHECKED_SPACE = 1024 * 1024  # bytes; for less, the write itself is the check
 _CLOSING = 10.0  # seconds that leaving waits for a disk which no longer answers
+_COPIED = 64 * 1024 * 1024  # bytes the kernel copies between two looks at the loop
 _INLINE = 1024 * 1024  # bytes hashed by the thread that opens or writes; more is a hasher's
 
 
@@ -258,6 +260,28 @@ class FileSink:
     def spoil(self) -> None:
         """What is here turned out wrong: it is not to be resumed."""
         self._spoiled = True
+
+    async def absorb(self, descriptor: int, offset: int, size: int) -> int:
+        """Have the kernel copy from an open file: all at once by reflink, else some; gives the number of bytes."""
+        self._raise_failure()
+        self._queue_tail()
+        if offset == 0 and self._taken == 0 and await self._run(lambda: reflink(descriptor, self._part.fileno())):
+            count = size
+            await self._run(lambda: self._part.seek(size))
+        else:
+            count = await self._run(lambda: copy_some(descriptor, self._part.fileno(), min(size - offset, _COPIED)))
+        await self._run(lambda: self._part.absorbed(count))
+        if self._hashing is not None and count:
+            self._hasher.submit(partial(self._hash_copied, self._hashing, self._taken, count))
+        self._taken += count
+        self._hashed += count
+        return count
+
+    def _hash_copied(self, hashing: Hashing, offset: int, count: int) -> None:
+        try:
+            hashing.read(self._part.path, count, offset=offset)
+        except OSError as error:
+            self._failure = error
 
     async def commit(self) -> tuple[Digest, ...]:
         """Verify the digests and put the file in its place."""

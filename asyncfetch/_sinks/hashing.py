@@ -30,11 +30,12 @@ class Hashing:
         for one in self._hashes:
             one.update(view)
 
-    def read(self, path: str, length: int | None = None) -> int:
-        """Hash the first bytes of a file, all of it by default; give their number."""
+    def read(self, path: str, length: int | None = None, *, offset: int = 0) -> int:
+        """Hash bytes of a file, all of it by default; give their number."""
         view = memoryview(bytearray(_BLOCK))
         done = 0
         with open(path, "rb", buffering=0) as file:
+            file.seek(offset)
             while length is None or done < length:
                 count = file.readinto(view if length is None else view[: length - done])
                 if not count:

@@ -118,11 +118,18 @@ class _FileBody(Body):
         else:
             count = 0
         if self._at >= self._end and not self.ended:
-            self.check_unchanged()
+            self._check_unchanged()
         return count
 
-    def check_unchanged(self) -> None:
-        """Raise Interrupted if the file is not the one that was opened any more."""
+    def passed(self, count: int) -> None:
+        """Count what the kernel copied."""
+        self._at += count
+        if count == 0 and self._at < self._end:
+            raise Interrupted(f"it ended at byte {self._at} of {self._end}: it is being changed", url=self._asked)
+        if self._at >= self._end:
+            self._check_unchanged()
+
+    def _check_unchanged(self) -> None:
         if _validator(self._asked, os.fstat(self._descriptor)) != self.validator:
             raise Interrupted("it was changed while it was read", url=self._asked)
         self.ended = True

@@ -134,7 +134,7 @@ class Report:
         if self.json:
             await self.object(result_object(result))
             return
-        path = shown((result.path or "-").removeprefix(f".{os.sep}"))
+        path = shown(result.path or "-")
         digest = f"  {result.digest}" if result.digest else ""
         await self.line(f"{path}  {result.size}{digest}")
 
@@ -146,7 +146,9 @@ class Report:
             self.failures += 1
         if self.json:
             await self.object(error_object(error))
-        self.say(f"asyncfetch: error: {shown(str(error))}")
+        wish = _wish_of(error)
+        whose = f" (`{wish.url}`)" if error.url is None and wish is not None else ""
+        self.say(f"asyncfetch: error: {shown(str(error))}{whose}")
 
 
 class _Saying(logging.Handler):
@@ -162,10 +164,12 @@ class _Saying(logging.Handler):
 
 
 def is_usage(error: asyncfetch.FetchError) -> bool:
-    """Tell whether a wish made no sense from the start, so that nothing was tried."""
-    if isinstance(error, asyncfetch.Offline | asyncfetch.DestinationBusy) or error.attempts:
+    """Tell whether a wish made no sense from the start, so that no source was asked."""
+    if isinstance(error, asyncfetch.Offline | asyncfetch.DestinationBusy):
         return False
-    return isinstance(error, asyncfetch.MistakeError)
+    if isinstance(error, asyncfetch.UnsupportedScheme):
+        return True
+    return isinstance(error, asyncfetch.MistakeError) and not error.attempts
 
 
 def result_object(result: asyncfetch.Result) -> dict[str, Any]:
@@ -184,12 +188,16 @@ def result_object(result: asyncfetch.Result) -> dict[str, Any]:
     }
 
 
+def _wish_of(error: asyncfetch.FetchError) -> asyncfetch.Fetch | None:
+    return getattr(error, "fetch", None)  # as_fetched sets it
+
+
 def error_object(error: asyncfetch.FetchError) -> dict[str, Any]:
     """Give an error as JSON has it; URLs are masked."""
-    wish: asyncfetch.Fetch | None = getattr(error, "fetch", None)  # set on what as_fetched gives
+    wish = _wish_of(error)
     return {
         "url": str(wish.url) if wish is not None else error.url,
-        "path": None if wish is None else wish.to,
+        "path": None if wish is None or wish.to is None or wish.to.endswith(("/", os.sep)) else wish.to,
         "error": str(error),
         "kind": type(error).__name__,
         "verdict": error.verdict.value,

@@ -6,11 +6,12 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from .._model.digest import Digest
 from .._model.errors import DigestMismatch
 from .._model.exchange import Validator
-from ._transport_rules import must, same
+from ._rules import must, same
 from .pattern import Pattern
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ async def cancellation(near_end: NearEnd) -> None:
                 await sink.room()
             view[:1] = b"x"
             scope.cancel()
-            await anyio.sleep(0)
+            await checkpoint()
     must(scope.cancelled_caught, "the cancellation was swallowed")
     see(near_end, "cancelled", None, "after the cancellation")
     async with near_end.sink("cancelled") as sink:

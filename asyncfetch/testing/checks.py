@@ -9,20 +9,19 @@
 ...     yield transport, MemoryFarEnd(transport)
 >>> anyio.run(check_transport, maker)
 
-Each rule is one function of `_transport_rules` or `_sink_rules`; its docstring is the rule. A rule that does not hold
+Each rule is one function of `_transport_rules`, `_body_rules` or `_sink_rules`; its docstring is the rule. A rule that does not hold
 raises AssertionError, which names the rule and says what happened. The rules run one after the other, each within ten
 seconds, on the event loop of the caller.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
 from .._model.errors import FetchError
-from . import _sink_rules, _transport_rules
-from .far_ends import FarEnd
+from . import _body_rules, _sink_rules, _transport_rules
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
 
     from .._model.digest import Digest
     from .._model.ports import Sink, Transport
+    from .far_ends import FarEnd
 
-    _Subject = TypeVar("_Subject")
     TransportMaker = Callable[[], AbstractAsyncContextManager[tuple[Transport, FarEnd]]]
 
 _PATIENCE = 10.0  # seconds for one rule: far more than any needs, far less than a test's limit
@@ -58,7 +57,7 @@ async def check_transport(maker: TransportMaker) -> None:
     ``maker()`` is an async context manager that gives a fresh transport and its `FarEnd`. It is called twice: the
     rules about closing have their own. The maker may close the transport on leaving; closing twice is allowed.
     """
-    for rules in (_transport_rules.RULES, _transport_rules.CLOSING):
+    for rules in ((*_transport_rules.RULES, *_body_rules.RULES), _transport_rules.CLOSING):
         async with maker() as (transport, far_end):
             for rule in rules:
                 await _hold(rule, (transport, far_end))
@@ -80,12 +79,12 @@ async def _hold(rule: Callable[..., Awaitable[None]], subject: tuple[object, ...
     try:
         with anyio.move_on_after(_PATIENCE) as scope:
             await rule(*subject)
-    except Exception as raised:
+    except Exception as raised:  # noqa: BLE001 - a rule's failure may be any; it is raised again, named
         error = raised
         while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
             error = error.exceptions[0]
         if isinstance(error, AssertionError):
-            raise AssertionError(f"{name}: {error}") from error
+            raise AssertionError(f"{name}: {error}") from error  # noqa: TRY004 - no type is checked, a failure is named
         kind = "it failed, where it should not" if isinstance(error, FetchError) else "it raised what is no FetchError"
         raise AssertionError(f"{name}: {kind}: {error!r}") from error
     if scope.cancelled_caught:

@@ -1,0 +1,128 @@
+"""The body of one RETR.
+
+Rules: it is whole when as many bytes came as SIZE said, and the server's last reply does not deny it. A reply that
+says the transfer failed (426, 451) is believed even when all bytes seem to be here. A control connection that died
+during the transfer is no failure when SIZE was met: routers forget connections that are silent for long.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ..._model.errors import FetchError, Interrupted, ProtocolViolation
+from ..._model.exchange import Answer, Body
+from .replies import Refused, Reply, error_of, told
+
+if TYPE_CHECKING:
+    from ..._model.exchange import Timings, Validator
+    from ..._model.url import Url
+    from .transfer import Transfer
+
+# seconds we wait for the reply to a transfer that we ended ourselves; without it the connection is not kept
+CURTAIN = 2.0
+
+
+class NoBody(Body):
+    """UNCHANGED: there is nothing to read."""
+
+    def __init__(self, url: Url, validator: Validator, timings: Timings) -> None:
+        self.answer = Answer.UNCHANGED
+        self.url, self.validator, self.size, self.timings = url, validator, validator.size, timings
+
+    async def fill(self, into: memoryview) -> int:  # noqa: ARG002 - nothing goes in
+        """Give 0."""
+        return 0
+
+
+class FtpBody(Body):
+    """Bytes of a file from ``offset`` up to ``stop`` (None: to the end, wherever that is)."""
+
+    def __init__(
+        self, url: Url, transfer: Transfer, validator: Validator, *, answer: Answer, offset: int, end: int | None
+    ) -> None:
+        self.url, self.validator, self.size = url, validator, validator.size
+        self.answer, self.offset = answer, offset
+        self._transfer = transfer
+        self._data = transfer.data
+        self._cut_short = end is not None and (self.size is None or end < self.size)
+        stop = end if self._cut_short else self.size
+        self._left = None if stop is None else max(0, stop - offset)
+        self._over = False
+
+    async def fill(self, into: memoryview) -> int:
+        """Put the next bytes into the buffer; 0 at the end."""
+        if self._over:
+            return 0
+        if self._left == 0 and self._cut_short:
+            await self._leave()
+            return 0
+        with told(self.url):
+            if self._left == 0:
+                return await self._end(await self._data.fill(memoryview(bytearray(1))))
+            try:
+                count = await self._data.fill(into if self._left is None else into[: self._left])
+            except OSError as error:
+                raise await self._why(error) from error
+            if count and self._left is not None:
+                self._left -= count
+            return count or await self._end(0)
+
+    def flush(self) -> None:
+        """Let a fill under way come back."""
+        self._data.flush()
+
+    @property
+    def landed(self) -> int:  # type: ignore[override]  # what the connection counts; nobody sets it from outside
+        """Bytes in the buffer of the fill under way."""
+        return self._data.landed
+
+    async def _end(self, more: int) -> int:
+        """The data connection is closed, or ``more`` bytes came than should: see what the server says of it."""
+        if more:
+            raise ProtocolViolation(f"the file goes on after the {self.size} bytes that SIZE said")
+        try:
+            reply = await self._transfer.end()
+        except (OSError, Refused) as error:
+            if self._left == 0:
+                self._over = True
+                return 0
+            raise self._short(None) from error
+        if self._left:
+            raise self._short(reply)
+        if not 200 <= reply.code < 300:
+            raise error_of(reply, self._transfer.command)
+        self._over = True
+        return 0
+
+    def _short(self, reply: Reply | None) -> FetchError:
+        said = "" if reply is None else f", and the server said: {reply}"
+        status = None if reply is None else reply.code
+        if self._left is None:
+            return Interrupted(f"the server closed the connection without saying that the file is whole{said}")
+        return Interrupted(f"it ended with {self._left} of {self.size} bytes to come{said}", status=status)
+
+    async def _why(self, error: OSError) -> Exception:
+        """The data connection broke: the server may have said why."""
+        if isinstance(error, TimeoutError):
+            return error
+        reply = None
+        with anyio.move_on_after(CURTAIN):
+            try:
+                reply = await self._transfer.end()
+            except (OSError, Refused):
+                pass
+        if self._left is None and reply is None:
+            return Interrupted(f"the data connection broke: {error.strerror or error}")
+        return self._short(reply)
+
+    async def _leave(self) -> None:
+        """All bytes asked for are here, the server has more: end the transfer, and keep the connection if we can."""
+        self._over = True
+        await self._transfer.aclose()
+        with anyio.move_on_after(CURTAIN):
+            try:
+                await self._transfer.end()
+            except (OSError, Refused, FetchError):
+                pass  # it stays unusable, and is dropped

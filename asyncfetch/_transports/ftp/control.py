@@ -1,0 +1,256 @@
+"""One control connection (RFC 959 section 5): commands and replies, over aioftp's client.
+
+aioftp connects, starts TLS and reads lines under our hands. Replies are read here: aioftp ends a reply of several
+lines at the first one that begins with other digits, such as a year in a greeting (RFC 959 section 4.2 says which line
+ends it), and bounds nothing.
+
+Rules: one command at a time. ``usable`` is False from the moment a command leaves until its last reply is here, so that
+whatever ends in between, cancellation too, leaves a connection that nobody takes up again: its next reply would be the
+answer to something else. 421 makes it unusable for good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from typing import TYPE_CHECKING, NamedTuple
+
+import aioftp
+import anyio
+
+from ..._model.errors import ProtocolViolation, Untrusted
+from .replies import Lost, Refused, Reply
+
+if TYPE_CHECKING:
+    import ssl
+
+LONGEST = 64 * 1024  # characters of one reply, all lines together
+KEEPALIVE = 60  # seconds of silence after which the kernel probes, so that no router forgets us during a long transfer
+_LINE = re.compile(r"([1-5]\d\d)(?:([ -])(.*))?\Z", re.DOTALL)
+_SIZE = re.compile(r"\s*(\d{1,19})\s*\Z", re.ASCII)
+_TIME = re.compile(r"\s*(\d{14}(?:\.\d+)?)\s*\Z", re.ASCII)  # RFC 3659 section 2.3
+
+
+class _Client(aioftp.Client):  # type: ignore[misc]  # aioftp ships no types
+    """aioftp's client, with replies as RFC 959 frames them, of bounded length."""
+
+    async def parse_response(self) -> tuple[aioftp.Code, list[str]]:
+        """Read one reply, however many lines it has."""
+        first = await self._line()
+        match = _LINE.match(first)
+        if match is None:
+            raise ProtocolViolation(f"the server does not speak FTP: {ascii(first[:80])}")
+        code, more, text = match.groups()
+        lines, length = [text or ""], len(first)
+        while more == "-":
+            line = await self._line()
+            length += len(line)
+            if length > LONGEST:
+                raise ProtocolViolation(f"a reply of more than {LONGEST} characters")
+            if line.startswith(code) and line[3:4] in {" ", ""}:
+                more = None
+            lines.append(line[4:] if line[:4] in {f"{code} ", f"{code}-"} or not more else line)
+        return aioftp.Code(code), lines
+
+    async def _line(self) -> str:
+        raw = await self.stream.readline()
+        if not raw.endswith(b"\n"):
+            raise Lost("the server closed the control connection")
+        line: str = raw.decode("latin-1").rstrip("\r\n")
+        return line
+
+
+class About(NamedTuple):
+    """What SIZE and MDTM say of a path; None where the server does not. ``refused``: its reply to SIZE, a 5xx."""
+
+    size: int | None
+    modified: str | None
+    refused: Reply | None
+
+
+class Control:
+    """A control connection. ``usable``: it rests, and the next command may be sent.
+
+    Every method raises `Refused`, errors of the tree, OSError, and TimeoutError when no reply comes for ``patience``
+    seconds.
+    """
+
+    def __init__(self, host: str, *, patience: float | None) -> None:
+        # one character a byte: see paths.py. No timeouts of aioftp's, each of which would cost a task
+        self._client = _Client(encoding="latin-1")
+        self._patience = patience
+        self.host = host
+        self.context: ssl.SSLContext | None = None  # of the data connections, too
+        self.usable = False
+        self.reused = False  # it has served before, so the server may have closed it since
+        self.lacks: set[str] = set()  # commands this server does not know
+        self.idle_since = 0.0
+
+    async def connect(self, port: int, context: ssl.SSLContext | None) -> None:
+        """Connect, under TLS from the first byte where there is a context."""
+        self._client.ssl = self.context = context
+        await aioftp.BaseClient.connect(self._client, self.host, port)
+        wire = self._client.stream.writer.get_extra_info("socket")
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE)
+
+    async def secure(self, context: ssl.SSLContext) -> None:
+        """Go on under TLS (RFC 4217 section 4)."""
+        reply = await self.ask("AUTH TLS")
+        if reply.code != 234:
+            raise Untrusted(f"the server offers no TLS: {reply}", status=reply.code)
+        stream = self._client.stream
+        if stream.reader._buffer:  # noqa: SLF001 - asyncio has no public way to see what was read already
+            # replies slipped in before the handshake would be taken for the server's own (CVE-2021-38371 and its kind)
+            raise ProtocolViolation("the server, or someone in between, spoke before TLS began")
+        self.usable = False
+        await stream.start_tls(context, self.host)
+        self.usable = True
+        self.context = context
+
+    async def protect(self) -> None:
+        """Have data connections under TLS, too (RFC 4217 section 9)."""
+        await self.order("PBSZ 0", 200)
+        reply = await self.ask("PROT P")
+        if reply.code != 200:
+            raise Untrusted(f"the server does not protect data connections: {reply}", status=reply.code)
+
+    # --- commands and replies
+
+    async def ask(self, command: str, *, secret: bool = False) -> Reply:
+        """Send a command and give its reply. Raises Refused only for a 421."""
+        self.usable = False
+        await self._client.command(command, censor_after=5 if secret else None)
+        reply = await self.reply()
+        self.usable = not 100 <= reply.code < 200
+        return reply
+
+    async def order(self, command: str, *expected: int) -> Reply:
+        """Send a command whose reply must be one of those expected. Raises Refused for any other."""
+        reply = await self.ask(command)
+        if reply.code not in expected:
+            raise Refused(reply, command.partition(" ")[0])
+        return reply
+
+    async def reply(self) -> Reply:
+        """Read one more reply. Raises Refused for a 421, whatever it was to be the reply to."""
+        try:
+            with anyio.fail_after(self._patience):
+                code, lines = await self._client.parse_response()
+        except TimeoutError as error:
+            raise TimeoutError(f"the server did not reply for {self._patience:g} s") from error
+        reply = Reply(int(code), "\n".join(lines))
+        if reply.code == 421:  # RFC 959: "may be a reply to any command if the service knows it must shut down"
+            self.usable = False
+            raise Refused(reply, "us")
+        return reply
+
+    async def greeting(self) -> None:
+        """Read what a server says first."""
+        reply = await self.reply()
+        while reply.code == 120:  # "ready in nnn minutes"
+            reply = await self.reply()
+        if reply.code != 220:
+            raise Refused(reply, "the connection")
+        self.usable = True
+
+    async def log_in(self, user: str, password: str) -> None:
+        """Say who we are."""
+        reply = await self.ask(f"USER {user}", secret=True)
+        if reply.code == 331:
+            reply = await self.ask(f"PASS {password}", secret=True)
+        if reply.code not in {230, 232, 202}:
+            raise Refused(reply, "the login")
+        await self.order("TYPE I", 200)  # before any SIZE or REST, whose numbers are of bytes only then
+
+    # --- about files
+
+    async def about(self, path: str) -> About:
+        """Ask for SIZE and MDTM (RFC 3659 sections 3 and 4)."""
+        if not path.isascii() and "OPTS" not in self.lacks:
+            # some servers take names for UTF-8 only when told so (RFC 2640 section 3.2); their answer changes nothing
+            self.lacks.add("OPTS")
+            await self.ask("OPTS UTF8 ON")
+        size, refused = await self._fact("SIZE", path, _SIZE)
+        modified, _ = (None, None) if refused is not None else await self._fact("MDTM", path, _TIME)
+        return About(None if size is None else int(size), modified, refused)
+
+    async def _fact(self, command: str, path: str, form: re.Pattern[str]) -> tuple[str | None, Reply | None]:
+        if command in self.lacks:
+            return None, None
+        reply = await self.ask(f"{command} {path}")
+        if reply.code == 213:
+            match = form.match(reply.text)
+            return (match[1] if match else None), None
+        if 400 <= reply.code < 500:
+            raise Refused(reply, command)
+        if reply.code in {500, 502, 503, 504}:
+            self.lacks.add(command)
+            return None, None
+        return None, reply
+
+    async def passive(self) -> tuple[str, int]:
+        """Have the server listen for a data connection, and give where: at the address we talk to already.
+
+        The address in a reply to PASV is never used: it may lead to a host inside our network.
+        """
+        host = self._peer()
+        if "EPSV" not in self.lacks:
+            reply = await self.ask("EPSV")
+            if reply.code == 229:
+                return host, _port(aioftp.Client.parse_epsv_response, reply)
+            if reply.code < 500:
+                raise Refused(reply, "EPSV")
+            self.lacks.add("EPSV")
+        reply = await self.order("PASV", 227)
+        return host, _port(aioftp.Client.parse_pasv_response, reply)
+
+    def _peer(self) -> str:
+        peer = self._client.stream.writer.get_extra_info("peername")
+        host: str = peer[0]
+        return f"{host}%{peer[3]}" if len(peer) == 4 and peer[3] and "%" not in host else host
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """The TLS session, which data connections resume."""
+        secured = self._client.stream.writer.get_extra_info("ssl_object")
+        session: ssl.SSLSession | None = None if secured is None else secured.session
+        return session
+
+    # --- the end
+
+    def stale(self) -> bool:
+        """Tell whether a resting connection was closed, or has been spoken to out of turn (421 after idling)."""
+        reader: asyncio.StreamReader = self._client.stream.reader
+        closing: bool = self._client.stream.writer.is_closing()
+        return closing or reader.at_eof() or bool(reader._buffer)  # noqa: SLF001 - as above
+
+    def drop(self) -> None:
+        """Close at once."""
+        self.usable = False
+        if self._client._stream is not None:  # noqa: SLF001 - the property raises when there was no connection
+            self._client.stream.writer.transport.abort()
+
+    async def aclose(self) -> None:
+        """Say goodbye, without waiting for the answer, and close."""
+        if self.usable and not self.stale():
+            self._client.stream.writer.write(b"QUIT\r\n")
+            self._client.stream.writer.close()
+            with anyio.move_on_after(1):
+                try:
+                    await self._client.stream.writer.wait_closed()
+                except OSError:
+                    pass
+        self.drop()
+
+
+def _port(parse: object, reply: Reply) -> int:
+    try:
+        _, port = parse(reply.text)  # type: ignore[operator]  # aioftp ships no types
+    except (ValueError, LookupError) as error:
+        raise ProtocolViolation(f"a reply that names no port: {reply}", status=reply.code) from error
+    if not 0 < port < 65536:
+        raise ProtocolViolation(f"a reply that names no port: {reply}", status=reply.code)
+    return int(port)

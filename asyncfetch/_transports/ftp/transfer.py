@@ -1,0 +1,117 @@
+"""Start a transfer: open the data connection, send the command, and shake hands while the server answers.
+
+Rules: where a server listens by EPSV and cannot be reached there (a router that knows PASV alone), PASV is tried. TLS on
+the data connection begins only after the command is sent, beside waiting for its reply: vsftpd says 150 first and
+proftpd shakes hands first, and each waits for the other thing to be done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ..._model.errors import RangeRefused, Untrusted
+from .data import DataConnection
+from .replies import Refused, Reply
+
+if TYPE_CHECKING:
+    from ..._model.settings import Timeouts
+    from .control import Control
+
+
+class Transfer:
+    """A transfer under way: its data connection, and the reply that ends it, once it is here."""
+
+    def __init__(self, control: Control, data: DataConnection, command: str) -> None:
+        self._control = control
+        self.data = data
+        self.command = command
+        self.last: Reply | None = None
+
+    async def end(self) -> Reply:
+        """Give the last reply. Raises TimeoutError and OSError when it does not come."""
+        while self.last is None:
+            reply = await self._control.reply()
+            if reply.code >= 200:
+                self.last = reply
+                self._control.usable = True
+        return self.last
+
+    async def aclose(self) -> None:
+        """Close the data connection at once."""
+        await self.data.aclose()
+
+
+async def start(control: Control, command: str, timeouts: Timeouts, *, offset: int = 0) -> Transfer:
+    """Start a transfer from a byte on. Raises RangeRefused, Refused, OSError, ssl.SSLError and TimeoutError."""
+    data = await _connect(control, timeouts)
+    try:
+        if offset:
+            await _restart(control, offset)
+        return await _begin(control, data, command, timeouts)
+    except BaseException:
+        await data.aclose()
+        raise
+
+
+async def _connect(control: Control, timeouts: Timeouts) -> DataConnection:
+    while True:
+        host, port = await control.passive()
+        if control.context is None:
+            data = DataConnection(timeouts.read)
+        else:
+            from .data_tls import SecureDataConnection  # loads ssl
+
+            data = SecureDataConnection(timeouts.read, control.context, control.session, control.host)
+        try:
+            with anyio.fail_after(timeouts.connect):
+                return await data.connect(host, port)
+        except OSError:  # TimeoutError is one
+            if "EPSV" in control.lacks or ":" in host:
+                raise
+            control.lacks.add("EPSV")
+
+
+async def _restart(control: Control, offset: int) -> None:
+    """Ask to begin at a byte (RFC 3659 section 5)."""
+    reply = await control.ask(f"REST {offset}")
+    if 400 <= reply.code < 500:
+        raise Refused(reply, "REST")
+    if reply.code not in {350, 250, 200}:
+        raise RangeRefused(f"the server does not restart at byte {offset}: {reply}", status=reply.code)
+
+
+async def _begin(control: Control, data: DataConnection, command: str, timeouts: Timeouts) -> Transfer:
+    transfer = Transfer(control, data, command.partition(" ")[0])
+    shaking = asyncio.ensure_future(data.handshake())
+    try:
+        reply = await control.ask(command)
+        if reply.code >= 300:
+            if reply.code == 554:  # RFC 3659 section 5.1: "invalid REST parameter"
+                raise RangeRefused(f"the server does not restart there: {reply}", status=reply.code)
+            raise Refused(reply, transfer.command)
+        if reply.code >= 200:  # over already: nothing to list
+            transfer.last = reply
+        with anyio.fail_after(timeouts.connect):
+            await _shaken(transfer, shaking)
+        return transfer
+    finally:
+        if not shaking.done():
+            shaking.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.gather(shaking, return_exceptions=True)
+
+
+async def _shaken(transfer: Transfer, shaking: asyncio.Future[None]) -> None:
+    try:
+        await shaking
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        if isinstance(error, TimeoutError) or type(error).__name__ == "SSLCertVerificationError":
+            raise
+        # the server knows better why: vsftpd ends the handshake, then says 522 when it misses the session
+        reply = await transfer.end()
+        if reply.code >= 500:
+            raise Untrusted(f"the data connection was not secured: {reply}", status=reply.code) from error
+        raise
