@@ -13,12 +13,14 @@ import anyio
 from ._flights import destination
 from ._model.errors import FetchError
 from ._model.fetch import Fetch
+from ._signal import signal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable
 
     from ._flights import Flights, Outcome
     from ._model.url import Url
+    from ._signal import Signal
 
     Wish = str | Url | Fetch
 
@@ -42,8 +44,8 @@ class Batch:
         self._closed = False
         self._trouble: BaseException | None = None
         self._outcomes: deque[tuple[int, Outcome]] = deque()
-        self._arrived: anyio.Event | None = None
-        self._room: anyio.Event | None = None
+        self._arrived: Signal | None = None
+        self._room: Signal | None = None
         self._mine: dict[Fetch, None] = {}
 
     async def outcomes(self) -> AsyncIterator[tuple[int, Outcome]]:
@@ -59,7 +61,7 @@ class Batch:
                     yield one
                 if self._tasks == 0:
                     break
-                self._arrived = anyio.Event()
+                self._arrived = signal()
                 await self._arrived.wait()
             if self._trouble is not None:
                 raise self._trouble
@@ -81,7 +83,7 @@ class Batch:
                 self._outcomes.append((number, await self._one(wish)))
                 self._notify()
                 while len(self._outcomes) >= 2 * self._width and not self._closed:
-                    self._room = self._room or anyio.Event()
+                    self._room = self._room or signal()
                     await self._room.wait()
         finally:
             self._tasks -= 1
@@ -138,5 +140,5 @@ class Batch:
             if flight is not None and flight.waiting <= 1:
                 flight.scope.cancel()
         while self._tasks:
-            self._arrived = anyio.Event()
+            self._arrived = signal()
             await self._arrived.wait()

@@ -17,6 +17,7 @@ from ._model.errors import DestinationBusy, FetchError, MistakeError
 from ._model.events import Failed, Finished
 from ._model.fetch import Result
 from ._policy.names import file_name
+from ._signal import signal
 from ._sinks.file import FileSink
 from ._sinks.memory import MemorySink
 from ._transfer import Transfer
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from ._disk.disk import Disk
     from ._model.fetch import Fetch
+    from ._signal import Signal
     from ._transfer import Surroundings
 
     Outcome = Result | FetchError
@@ -46,7 +48,7 @@ class Flight:
         self.waiting = 0
         self.outcome: Outcome | None = None
         self.scope = anyio.CancelScope()
-        self.done: anyio.Event | None = None
+        self.done: Signal | None = None
 
 
 class Flights:
@@ -136,13 +138,18 @@ class Flights:
                 try:
                     outcome = await Transfer(fetch, sink, around).run()
                 except FetchError as error:
-                    error.fetch = fetch
                     outcome = error
+                except Exception as error:  # a transport of somebody's: it must not take the other fetches with it
+                    outcome = FetchError(f"an unexpected {type(error).__name__} ended it", url=fetch.url)
+                    outcome.__cause__ = error
+                    log.exception("an unexpected error ended a fetch of %s", fetch.url)
         finally:
             if outcome is None:
                 outcome = MistakeError("the client was closed, or nobody waited any longer", url=fetch.url)
             else:
                 self._tell(fetch, outcome)
+            if isinstance(outcome, FetchError):
+                outcome.fetch = fetch
             flight.outcome = outcome
             del self._under_way[flight.key]
             if flight.done is not None:
@@ -159,7 +166,7 @@ class Flights:
 async def _landed(flight: Flight) -> None:
     if flight.outcome is None:
         if flight.done is None:
-            flight.done = anyio.Event()
+            flight.done = signal()
         await flight.done.wait()
 
 
@@ -173,5 +180,5 @@ def destination(fetch: Fetch) -> str:
     to = fetch.to
     assert to is not None
     if to.endswith(_SEPARATORS) or os.path.isdir(to):
-        to = os.path.join(to, file_name(fetch.url, windows=sys.platform == "win32"))
+        return os.path.join(os.path.abspath(to), file_name(fetch.url, windows=sys.platform == "win32"))
     return os.path.abspath(to)

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from ._signal import signal
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._model.settings import Limits
+    from ._signal import Signal
 
     Host = tuple[str, str, int | None]
 
@@ -27,7 +30,7 @@ class Gates:
         self._per_host = limits.per_host
         self._clock = clock
         self._busy: dict[Host, int] = {}
-        self._waiting: dict[Host, deque[anyio.Event]] = {}
+        self._waiting: dict[Host, deque[Signal]] = {}
         self._cool: dict[Host, float] = {}
 
     async def enter(self, host: Host) -> None:
@@ -37,7 +40,7 @@ class Gates:
             self._free -= 1
             self._busy[host] = busy + 1
             return
-        turn = anyio.Event()
+        turn = signal()
         self._waiting.setdefault(host, deque()).append(turn)
         try:
             await turn.wait()

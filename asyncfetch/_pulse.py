@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
+from ._signal import signal
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._signal import Signal
 
 PERIOD = 0.1  # seconds
 
@@ -29,7 +33,7 @@ class Pulse:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._watched: dict[Watched, None] = {}
-        self._wake: anyio.Event | None = None
+        self._wake: Signal | None = None
 
     def watch(self, what: Watched) -> None:
         """Begin to tick it."""
@@ -46,7 +50,7 @@ class Pulse:
         """Tick until cancelled."""
         while True:
             if not self._watched:
-                self._wake = anyio.Event()
+                self._wake = signal()
                 await self._wake.wait()
             await anyio.sleep(PERIOD)
             now = self._clock()

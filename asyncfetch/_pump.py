@@ -54,7 +54,9 @@ async def pump(flow: Flow, sink: Sink, pace: Pace | None) -> None:
         count = landed = 0
         try:
             count = landed = await fill(view)
-        except BaseException:
+        except Exception:  # what arrived before a failure was given by the fill before
+            raise
+        except BaseException:  # cancelled: what lies in the buffer is not lost
             landed = body.landed
             raise
         finally:

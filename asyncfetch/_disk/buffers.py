@@ -7,8 +7,12 @@ gets only while all buffers together stay under the bound. Worker threads give b
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
-import anyio
+from .._signal import signal
+
+if TYPE_CHECKING:
+    from .._signal import Signal
 
 SMALL = 64 * 1024
 LARGE = 1024 * 1024  # per GiB, writing costs 0.53 s CPU in pieces of 256 KiB, 0.31 s in pieces of 1 MiB
@@ -42,7 +46,7 @@ class Buffers:
         self._small: list[Buffer] = []
         self._lent = 0  # large ones
         self._returned: deque[Buffer] = deque()  # filled by threads
-        self._awaited: anyio.Event | None = None
+        self._awaited: Signal | None = None
 
     def lend(self, owner: Owner, hint: int | None) -> Buffer | None:
         """Lend a buffer for at most ``hint`` bytes (None: unknown); None when the owner has to wait."""
@@ -73,7 +77,7 @@ class Buffers:
         """Wait until a buffer has come back."""
         while owner.out and self._lent >= self._most:
             if self._awaited is None:
-                self._awaited = anyio.Event()
+                self._awaited = signal()
             awaited = self._awaited
             self._collect()  # one that came back before it was awaited woke nobody
             if owner.out and self._lent >= self._most:

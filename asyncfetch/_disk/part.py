@@ -40,10 +40,11 @@ class Part:
     __slots__ = (
         "_descriptor",
         "_durable",
+        "_length",
         "_note",
         "_owned",
         "_private",
-        "_token",
+        "_source",
         "_waited_for_ours",
         "destination",
         "held",
@@ -51,7 +52,7 @@ class Part:
         "position",
     )
 
-    def __init__(self, destination: str, *, token: bytes, durable: bool) -> None:
+    def __init__(self, destination: str, *, source: str, durable: bool) -> None:
         self.destination = destination
         self.path = destination + ".part"
         self.held: Held = NOTHING
@@ -61,7 +62,8 @@ class Part:
         self._note: Note | None = None
         self._private = False
         self._owned = False
-        self._token = int.from_bytes(hashlib.blake2b(token, digest_size=8).digest()) >> 3
+        self._source = source
+        self._length = 0  # of the file on disk, as far as it matters
         self._waited_for_ours = False
 
     # --- opening
@@ -82,8 +84,7 @@ class Part:
             if self._is_current():
                 self._owned = True
                 mark(self._descriptor, self._token)
-                length = os.fstat(self._descriptor).st_size
-                self.held = read_note(self.note_path, length) if length else NOTHING
+                self.held = read_note(self.note_path, self._length) if self._length else NOTHING
                 return Access.OURS
             # its holder committed or removed it while we waited
             arrived = self._waited_for_ours and self._is_destination()
@@ -121,6 +122,10 @@ class Part:
         return about.st_size, about.st_mtime_ns
 
     @property
+    def _token(self) -> int:
+        return int.from_bytes(hashlib.blake2b(self._source.encode(), digest_size=8).digest()) >> 3
+
+    @property
     def note_path(self) -> str:
         """Where the note is."""
         return self.path + ".json"
@@ -133,21 +138,24 @@ class Part:
 
     def _is_current(self) -> bool:
         try:
-            return os.path.samestat(os.fstat(self._descriptor), os.stat(self.path, follow_symlinks=False))
+            about = os.stat(self.path, follow_symlinks=False)
         except FileNotFoundError:
             return False
+        self._length = about.st_size
+        return os.path.samestat(os.fstat(self._descriptor), about)
 
     # --- writing
 
     def begin(self, validator: Validator, size: int | None, offset: int, *, noted: bool) -> None:
         """Keep ``offset`` bytes, drop the rest; with ``noted`` a later fetch may resume what follows."""
         self._close_note()
-        if os.fstat(self._descriptor).st_size > offset:
+        if max(self._length, self.position) > offset:
             if offset == 0:  # the old note must not vouch for new bytes, not even for the blink of an eye
                 _remove(self.note_path)
             os.ftruncate(self._descriptor, offset)
-        self.position = offset
-        os.lseek(self._descriptor, offset, os.SEEK_SET)
+        if self.position != offset:
+            self.position = os.lseek(self._descriptor, offset, os.SEEK_SET)
+        self._length = offset
         if noted and not self._private:
             self._note = Note(self.note_path, validator, size, offset)
 

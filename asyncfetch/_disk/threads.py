@@ -11,12 +11,14 @@ import contextlib
 import threading
 from collections import deque
 from queue import SimpleQueue
+from time import perf_counter
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-import anyio
+from .._signal import signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
 
 T = TypeVar("T")
 
@@ -63,13 +65,20 @@ def _waker(call: Callable[[], None]) -> Callable[[], object]:
 class Worker:
     """One thread that runs jobs in order; started by the first job, ended by ``close``."""
 
-    __slots__ = ("_jobs", "_mailbox", "_name", "_thread")
+    __slots__ = ("_jobs", "_mailbox", "_name", "_queued", "_thread", "took")
 
     def __init__(self, name: str, mailbox: Mailbox) -> None:
         self._name = name
         self._mailbox = mailbox
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._queued = 0
+        self.took = 0.0  # seconds that the last job waited for took
+
+    @property
+    def idle(self) -> bool:
+        """Whether no job is waited for: what runs elsewhere now does not overtake one."""
+        return self._queued == 0
 
     @property
     def started(self) -> bool:
@@ -88,7 +97,12 @@ class Worker:
         """Run a job and wait for what it returns or raises. A cancelled wait leaves the job to end by itself."""
         call = _Call(job, self._mailbox)
         self.submit(call.run)
-        return await call.outcome()
+        self._queued += 1
+        try:
+            return await call.outcome()
+        finally:
+            self._queued -= 1
+            self.took = call.took
 
     def close(self) -> threading.Thread | None:
         """Let the thread end after the jobs queued so far; give it to be joined."""
@@ -106,20 +120,23 @@ class Worker:
 class _Call(Generic[T]):
     """A job on its way there and back."""
 
-    __slots__ = ("_done", "_error", "_job", "_mailbox", "_value")
+    __slots__ = ("_done", "_error", "_job", "_mailbox", "_value", "took")
 
     def __init__(self, job: Callable[[], T], mailbox: Mailbox) -> None:
         self._job = job
         self._mailbox = mailbox
-        self._done = anyio.Event()
+        self._done = signal()
         self._error: BaseException | None = None
         self._value: T | None = None
+        self.took = 0.0
 
     def run(self) -> None:
+        before = perf_counter()
         try:
             self._value = self._job()
         except BaseException as error:  # noqa: BLE001 - carried to the waiter, whatever it is
             self._error = error
+        self.took = perf_counter() - before
         self._mailbox.post(self._done.set)
 
     async def outcome(self) -> T:

@@ -25,6 +25,8 @@ class Digest(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Digest:
+        if not isinstance(text, str):
+            raise MistakeError(f"a digest is a string such as `sha256:HEX`, not {type(text).__name__}")
         algorithm, colon, value = text.partition(":")
         algorithm, value = algorithm.lower(), value.lower()
         if algorithm not in SIZES:
@@ -42,7 +44,14 @@ class Digest(str):
             return (what,)
         if isinstance(what, str):
             return (cls(what),)
+        if not hasattr(what, "__iter__"):
+            raise MistakeError(f"a digest is a string such as `sha256:HEX`, not {type(what).__name__}")
         return tuple(one if isinstance(one, cls) else cls(one) for one in what)
+
+    @classmethod
+    def of(cls, algorithm: str, value: str) -> Digest:
+        """Put together a digest that was computed here, and so needs no check."""
+        return super().__new__(cls, f"{algorithm}:{value}")
 
     @property
     def algorithm(self) -> str:

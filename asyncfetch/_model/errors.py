@@ -80,6 +80,9 @@ class FetchError(Exception):
         where = f" `{self.url}`" if self.url is not None else ""
         if self.chain:
             where += f" (redirected from {', '.join(f'`{url}`' for url in self.chain)})"
+        return self._sentence(where)
+
+    def _sentence(self, where: str) -> str:
         story = ""
         if len(self.attempts) > 1 and self.elapsed is not None:
             story = f" after {len(self.attempts)} attempts in {self.elapsed:.1f} s"
@@ -115,7 +118,7 @@ class UnsupportedScheme(MistakeError):
 class Offline(MistakeError):
     """The client is offline by its settings and the answer is not on this machine."""
 
-    action = "did not fetch, being offline,"
+    action = "cannot fetch offline"
 
 
 class DestinationBusy(MistakeError):
@@ -236,9 +239,8 @@ class LocalError(FetchError, OSError):
         self.filename = filename
 
     def __str__(self) -> str:
-        hint = f"; {self.hint}" if self.hint else ""
-        source = f" (from `{self.url}`)" if self.url else ""
-        return f"{self.action} `{self.filename}`{source}: {self.reason}{hint}"
+        where = f" `{self.filename}`" if self.filename is not None else ""
+        return self._sentence(f"{where} (from `{self.url}`)" if self.url is not None else where)
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {

@@ -143,11 +143,13 @@ def _path(to: str | PathLike) -> str:
 
 def _headers(headers: Mapping[str, str] | Iterable[tuple[str, str]], url: Url) -> tuple[tuple[str, str], ...]:
     pairs = tuple(headers.items() if hasattr(headers, "items") else headers)
+    if any(len(pair) != 2 or not all(isinstance(part, str) for part in pair) for pair in pairs):
+        raise MistakeError("headers are a mapping, or pairs, of name and value as str", url=url)
     for name, value in pairs:
         if not _TOKEN.match(name):
             raise MistakeError(f"{name!r} is not the name of a header", url=url)
-        if any(mark in value for mark in "\r\n\0") or not value.isprintable():
+        if not value.isprintable():  # CR, LF and NUL above all: they would be commands
             raise MistakeError(f"the value of header {name} holds a control character", url=url)
         if name.lower() in _OURS:
             raise MistakeError(f"the header {name} is set by asyncfetch itself", url=url)
-    return pairs
+    return tuple((name, value) for name, value in pairs)

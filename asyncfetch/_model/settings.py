@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 def _at_least(group: object, least: float, *names: str) -> None:
     for name in names:
         value = getattr(group, name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < least):
+        if not _is_number(value) or not value >= least:  # so written, NaN is refused as well
             raise MistakeError(f"{type(group).__name__}.{name} is a number, at least {least}, not {value!r}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +54,10 @@ class Limits:
     redirects: int = 20
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "total", "per_host", "connections_per_file", "rate")
+        _at_least(self, 1, "total", "per_host", "connections_per_file")
         _at_least(self, 0, "memory", "redirects")
+        if self.rate is not None:
+            _at_least(self, 1, "rate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +72,12 @@ class Timeouts:
     def __post_init__(self) -> None:
         for name in ("connect", "read", "total"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not (_is_number(value) and value > 0):
                 raise MistakeError(f"Timeouts.{name} is a number of seconds above 0, or None, not {value!r}")
-        if self.stall is not None and min(self.stall) <= 0:
+        stall = self.stall
+        if stall is not None and not (
+            isinstance(stall, tuple | list) and len(stall) == 2 and all(_is_number(part) and part > 0 for part in stall)
+        ):
             raise MistakeError(f"Timeouts.stall is (bytes a second, seconds), or None, not {self.stall!r}")
 
 
@@ -100,7 +109,7 @@ class S3:
     anonymous: bool | None = None
     addressing_style: str | None = None
     requester_pays: bool | None = None
-    buckets: Mapping[str, S3] = field(default_factory=dict)
+    buckets: Mapping[str, S3] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.addressing_style not in (None, "auto", "path", "virtual"):
@@ -149,9 +158,30 @@ class Settings:
     trust_env: bool = True
     user_agent: str = f"asyncfetch/{__version__}"
 
+    def __post_init__(self) -> None:
+        for name, kind in _GROUPS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise MistakeError(f"Settings.{name} is a {kind.__name__}, not {type(value).__name__}")
+        _fit_for_a_header("Settings.user_agent", self.user_agent)
+
+
+_GROUPS = {
+    "retry": Retry, "limits": Limits, "timeouts": Timeouts, "trust": Trust, "proxies": Proxies, "s3": S3, "ftp": Ftp
+}  # fmt: skip
+
+
+def _fit_for_a_header(name: str, value: object) -> None:
+    # CR and LF would begin a header of its own; the value is not told, it may be secret
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise MistakeError(f"{name} is printable text without line ends")
+
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
     """A bearer token (RFC 6750) for ``auth=``; never shown."""
 
     token: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _fit_for_a_header("Bearer.token", self.token)

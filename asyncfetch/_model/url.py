@@ -8,27 +8,22 @@ Equality and hash are over the whole text. Userinfo, path and query are kept per
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from typing import Any
 from urllib.parse import quote, unquote
 
 from .errors import InvalidUrl
+from .masking import MASK, mask_path, mask_query, mask_text
 
-MASK = "***"
-
-# RFC 3986 appendix B, with a scheme required
-_PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#.*)?\Z", re.DOTALL)
+# RFC 3986 appendix B: scheme, authority, path, query, and a fragment that is dropped
+_PARTS = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#.*)?\Z", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HALF_PAIR = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")  # the others stand for bytes that are not UTF-8 (PEP 383)
 _PLAIN_HOST = re.compile(r"[a-z0-9]([a-z0-9._\-]*[a-z0-9._])?\Z")
+_ZONE = re.compile(r"[A-Za-z0-9._~\-]+\Z")  # RFC 6874 section 2, without its percent-encoding
+_PORT = re.compile(r"0{0,9}[1-9][0-9]{0,4}\Z")
 _PLAIN = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*\Z")
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SAFE = "-._~!$&'()*+,;=:@/?%"
-_TOKEN_IN_PATH = re.compile(r"(/t/)[^/]+")
-_SECRET_PARAMETER = re.compile(
-    r"x-amz-.*|x-goog-.*|.*sig(nature)?|.*token.*|.*secret.*|.*passw(or)?d.*|pwd|.*api[-_]?key.*|.*access[-_]?key.*|key"
-    r"|auth.*|.*credential.*|key-pair-id|policy|jwt|session.*|se|sp|sv|hmac|hdnts",
-    re.IGNORECASE,
-)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -52,19 +47,20 @@ class Url:
 
     def __init__(self, text: str) -> None:
         match = _PARTS.match(text)
-        if match is None or _CONTROL.search(text):
-            raise InvalidUrl(_why_not(text), url=_mask_text(text))
+        assert match is not None  # every text is a reference
         scheme, authority, path, query = match.groups()
+        if scheme is None or _CONTROL.search(text) or _HALF_PAIR.search(text):
+            raise InvalidUrl(_why_not(text), url=mask_text(text))
         set_ = self.__dict__
         set_["scheme"] = scheme = scheme.lower()
         if authority is None:
             if scheme != "file" or not path.startswith("/"):  # file:/path is the short form of RFC 8089 section 2
-                raise InvalidUrl("`//` and a host are missing after the scheme", url=_mask_text(text))
+                raise InvalidUrl("`//` and a host are missing after the scheme", url=mask_text(text))
             authority = ""
         if "\\" in authority:
-            raise InvalidUrl("a backslash in the host, which not all read alike", url=_mask_text(text))
+            raise InvalidUrl("a backslash in the host, which not all read alike", url=mask_text(text))
         userinfo, at, place = authority.rpartition("@")
-        set_["userinfo"] = _encode(userinfo) if at else None
+        set_["userinfo"] = _encode(userinfo).replace("@", "%40") if at else None
         set_["host"], set_["port"] = _host_and_port(scheme, place, text)
         set_["path"] = path = _encode(path) or ("/" if scheme in DEFAULT_PORTS else "")
         set_["query"] = query = None if query is None else _encode(query)
@@ -81,18 +77,29 @@ class Url:
 
     def _authority(self, *, secrets: bool) -> str:
         who = "" if self.userinfo is None else (self.userinfo if secrets else MASK) + "@"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return who + host + (f":{self.port}" if self.port is not None else "")
+        return f"{who}{self._place}"
+
+    @property
+    def _place(self) -> str:
+        """Host and port as they stand in the text."""
+        host = self.host
+        if ":" in host:
+            host = f"[{host.replace('%', '%25')}]"
+        return host if self.port is None else f"{host}:{self.port}"
 
     def reveal(self) -> str:
         """Give the whole text, secrets included: for the wire, never for people."""
         return self._text
 
-    @cached_property
-    def _masked(self) -> str:
-        path = _TOKEN_IN_PATH.sub(rf"\1{MASK}", self.path)
-        query = "" if self.query is None else "?" + _mask_query(self.query)
-        return f"{self.scheme}://{self._authority(secrets=False)}{path}{query}"
+    def _mask(self) -> str:
+        path, query = self.path, self.query
+        if self.userinfo is None and query is None and "/t/" not in path:
+            masked = self._text  # nothing to mask
+        else:
+            tail = "" if query is None else "?" + mask_query(query)
+            masked = f"{self.scheme}://{self._authority(secrets=False)}{mask_path(path)}{tail}"
+        self.__dict__["_masked"] = masked
+        return masked
 
     @property
     def user(self) -> str | None:
@@ -107,15 +114,22 @@ class Url:
         _, colon, password = self.userinfo.partition(":")
         return unquote(password) if colon else None
 
-    @cached_property
+    @property
     def origin(self) -> tuple[str, str, int | None]:
         """Scheme, host and port (RFC 6454), the port by default of the scheme."""
-        return self.scheme, self.host, self.port if self.port is not None else DEFAULT_PORTS.get(self.scheme)
+        origin: tuple[str, str, int | None] | None = self.__dict__.get("_origin")
+        if origin is None:
+            port = self.port if self.port is not None else DEFAULT_PORTS.get(self.scheme)
+            origin = self.__dict__["_origin"] = (self.scheme, self.host, port)
+        return origin
 
     @property
     def authority(self) -> str:
-        """Host and port as a Host header has them (RFC 9110 section 7.2): no userinfo, no default port."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        """Host and port as a Host header has them (RFC 9110 section 7.2): no userinfo, no default port.
+
+        An IPv6 zone means something on this machine only and stays here (RFC 6874 section 4).
+        """
+        host = f"[{self.host.partition('%')[0]}]" if ":" in self.host else self.host
         return host if self.port is None or self.port == DEFAULT_PORTS.get(self.scheme) else f"{host}:{self.port}"
 
     @property
@@ -134,13 +148,29 @@ class Url:
         return unquote(self.path.rpartition("/")[2], errors="surrogateescape")
 
     def join(self, reference: str) -> Url:
-        """Resolve a reference against this URL (RFC 3986 section 5.2); the fragment and our userinfo do not travel."""
-        from urllib.parse import urljoin
+        """Resolve a reference against this URL (RFC 3986 section 5.2); the fragment and our userinfo do not travel.
 
-        base = f"{self.scheme}://{self.authority}{self.target}"
-        if _CONTROL.search(reference):
-            raise InvalidUrl("a control character in a URL reference", url=_mask_text(reference))
-        return Url(urljoin(base, reference))
+        Our own scheme without ``//`` after it counts as none (section 5.2.2, for old references). Raises InvalidUrl.
+
+        >>> Url("https://h.example/a/b?c").join("../d")
+        Url('https://h.example/d')
+        """
+        match = _PARTS.match(reference)
+        assert match is not None  # every text is a reference
+        scheme, authority, path, query = match.groups()
+        if authority is None:
+            if scheme is not None and scheme.lower() != self.scheme:
+                return Url(reference)
+            authority = self._place
+            if path and not path.startswith("/"):
+                path = f"{self.path.rpartition('/')[0]}/{path}"
+            if not path and query is None:
+                query = self.query
+            path = _without_dots(path) if path else self.path
+        else:
+            path = _without_dots(path)
+        tail = "" if query is None else f"?{query}"
+        return Url(f"{scheme or self.scheme}://{authority}{path}{tail}")
 
     def without_userinfo(self) -> Url:
         """Give the same URL without user and password."""
@@ -149,13 +179,17 @@ class Url:
         return Url(f"{self.scheme}://{self._text.partition('@')[2]}")
 
     def __str__(self) -> str:
-        return self._masked
+        masked: str | None = self.__dict__.get("_masked")
+        return self._mask() if masked is None else masked
 
     def __repr__(self) -> str:
-        return f"Url({self._masked!r})"
+        return f"Url({str(self)!r})"
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Url is immutable, cannot set {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"Url is immutable, cannot delete {name}")
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Url):
@@ -179,7 +213,7 @@ def _host_and_port(scheme: str, place: str, text: str) -> tuple[str, int | None]
     if place.startswith("["):
         host, bracket, rest = place[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
-            raise InvalidUrl("the brackets of an IPv6 address do not match", url=_mask_text(text))
+            raise InvalidUrl("the brackets of an IPv6 address do not match", url=mask_text(text))
         port_text = rest[1:]
         host = _ipv6(host, text)
     else:
@@ -189,23 +223,27 @@ def _host_and_port(scheme: str, place: str, text: str) -> tuple[str, int | None]
             if not _PLAIN_HOST.match(host) and host:
                 host = _idna(host, text)
         elif not re.fullmatch(r"[A-Za-z0-9._\-]+", host):
-            raise InvalidUrl("not the name of a bucket", url=_mask_text(text))
+            raise InvalidUrl("not the name of a bucket", url=mask_text(text))
     if not host and scheme != "file":
-        raise InvalidUrl("the host is missing", url=_mask_text(text))
+        raise InvalidUrl("the host is missing", url=mask_text(text))
     if not port_text:
         return host, None
-    if not (port_text.isascii() and port_text.isdigit() and 0 < int(port_text) < 65536):
-        raise InvalidUrl("the port is not a number from 1 to 65535", url=_mask_text(text))
+    if not _PORT.match(port_text) or int(port_text) > 65535:
+        raise InvalidUrl("the port is not a number from 1 to 65535", url=mask_text(text))
     return host, int(port_text)
 
 
 def _ipv6(host: str, text: str) -> str:
     from ipaddress import IPv6Address
 
+    # a zone follows "%25" (RFC 6874), or a bare "%" as people write it; it is never decoded, as it could hold CR and LF
+    address, mark, zone = host.partition("%25" if "%25" in host else "%")
+    if mark and not _ZONE.match(zone):
+        raise InvalidUrl("not the zone of an IPv6 address after the `%`", url=mask_text(text))
     try:
-        return str(IPv6Address(unquote(host)))
+        return f"{IPv6Address(address)}{mark and '%'}{zone}"
     except ValueError as error:
-        raise InvalidUrl("not an IPv6 address between the brackets", url=_mask_text(text)) from error
+        raise InvalidUrl("not an IPv6 address between the brackets", url=mask_text(text)) from error
 
 
 def _idna(host: str, text: str) -> str:
@@ -214,31 +252,28 @@ def _idna(host: str, text: str) -> str:
     try:
         return idna.encode(unquote(host, errors="strict"), uts46=True).decode("ascii").lower()
     except (idna.IDNAError, UnicodeError) as error:
-        raise InvalidUrl("the host is neither a name nor an address", url=_mask_text(text)) from error
+        raise InvalidUrl("the host is neither a name nor an address", url=mask_text(text)) from error
+
+
+def _without_dots(path: str) -> str:
+    """Remove the segments ``.`` and ``..`` (RFC 3986 section 5.2.4)."""
+    if "." not in path:
+        return path
+    segments = path.split("/")
+    kept: list[str] = []
+    for segment in segments:
+        if segment == "..":
+            del kept[max(1, len(kept) - 1) :]  # the first one is the empty text before the first slash
+        elif segment != ".":
+            kept.append(segment)
+    return "/".join([*kept, ""] if segments[-1] in {".", ".."} else kept)
 
 
 def _why_not(text: str) -> str:
     if _CONTROL.search(text):
         return "it holds a control character"
+    if _HALF_PAIR.search(text):
+        return "it holds half of a surrogate pair, which is no character"
     if "://" not in text:
         return "the scheme is missing; a path is written file:///path"
     return "it is not of the form scheme://host/path"
-
-
-def _mask_query(query: str) -> str:
-    if "=" not in query:
-        return query
-    parts = []
-    for part in query.split("&"):
-        name, equals, _ = part.partition("=")
-        secret = equals and _SECRET_PARAMETER.fullmatch(unquote(name))
-        parts.append(f"{name}={MASK}" if secret else part)
-    return "&".join(parts)
-
-
-def _mask_text(text: str) -> str:
-    """Mask what may be secret in text that did not parse; control characters are shown escaped."""
-    shown = text.encode("unicode_escape").decode("ascii") if _CONTROL.search(text) else text
-    head, question, query = shown.partition("?")
-    head = re.sub(r"(?<=//)[^/]*@", f"{MASK}@", head)
-    return _TOKEN_IN_PATH.sub(rf"\1{MASK}", head) + (question and "?" + _mask_query(query))

@@ -14,7 +14,7 @@ from .._model.errors import InvalidUrl
 if TYPE_CHECKING:
     from .._model.url import Url
 
-_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.IGNORECASE)
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)[ ]*(\..*)?", re.IGNORECASE)
 _FORBIDDEN_THERE = re.compile(r'[<>:"/\\|?*\x00-\x1f]|[. ]\Z')
 
 
@@ -24,11 +24,12 @@ def file_name(url: Url, *, windows: bool) -> str:
     if not name:
         raise InvalidUrl("it ends in `/`, so there is no file name", url=url, hint="name the file in the destination")
     if name in {".", ".."} or "/" in name or "\\" in name or "\0" in name:
+        # the name is not told: unlike the URL, it would not be masked
         raise InvalidUrl(
-            f"the name {name!r} would leave the directory", url=url, hint="name the file in the destination"
+            "the name it ends in would leave the directory", url=url, hint="name the file in the destination"
         )
     if windows and (_DEVICE.fullmatch(name) or _FORBIDDEN_THERE.search(name)):
         raise InvalidUrl(
-            f"the name {name!r} means something else here", url=url, hint="name the file in the destination"
+            "the name it ends in means something else here", url=url, hint="name the file in the destination"
         )
     return name

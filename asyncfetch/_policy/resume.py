@@ -18,7 +18,8 @@ def ask(held: Held, source: str, *, provable: bool) -> tuple[int, Validator | No
     """Decide the offset to continue from, and the validator that must still hold there.
 
     ``source`` is the masked URL about to be asked; ``provable`` says that a digest of the whole will be checked.
-    A part that is complete already is asked for its last byte, so that the answer proves it unchanged.
+    A part that is complete already is asked for its last byte, so that the answer proves it unchanged. Without an
+    offset there is nothing to match: the condition would only make the whole fail (412).
     """
     validator = held.validator
     if held.length == 0:
@@ -30,7 +31,8 @@ def ask(held: Held, source: str, *, provable: bool) -> tuple[int, Validator | No
     size = validator.size if validator is not None else None
     if size is not None and held.length > size:
         return 0, None
-    return (held.length - 1 if held.length == size else held.length), matching
+    offset = held.length - 1 if held.length == size else held.length
+    return offset, matching if offset else None
 
 
 def keep(held: Held, offset: int, matching: Validator | None, body: Body, *, provable: bool) -> int | None:
@@ -43,9 +45,12 @@ def keep(held: Held, offset: int, matching: Validator | None, body: Body, *, pro
     if matching is not None:
         if theirs is None or not theirs.agrees(matching):
             return None
-        # a 206 that does not repeat the validator was still made under If-Range (RFC 9110 section 15.3.7)
-        return offset
+        # under If-Range a 206 may leave out Last-Modified, but never the entity tag (RFC 9110 section 15.3.7): without
+        # it the server has not looked at our condition
+        return None if matching.etag is not None and theirs.etag is None else offset
     known = held.validator
+    if known is not None and theirs is not None and theirs.source == known.source and not theirs.agrees(known):
+        return None  # the digest would not hold: no need to find out at the end
     if known is not None and known.size is not None and body.size is not None and known.size != body.size:
         return None
     return offset if provable else None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from .._disk.buffers import Owner
+from .._disk.buffers import SMALL, Owner
 from .._disk.copy import copy_some, reflink
 from .._disk.errors import local_error
 from .._disk.part import Access, Part
@@ -24,7 +24,7 @@ from .._model.exchange import NOTHING, Held, Validator
 from .hashing import Hashing, check, holds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from typing import Self, TypeVar
 
     from .._disk.buffers import Buffer
@@ -53,7 +53,7 @@ class FileSink:
         self.found_digests: tuple[Digest, ...] = ()
         self._fetch = fetch
         self._asked = fetch.digests
-        self._part = Part(path, token=str(fetch.url).encode(), durable=durable)
+        self._part = Part(path, source=fetch.url.reveal(), durable=durable)
         self._open = False
         self._owner = Owner()
         self._lent: Buffer | None = None
@@ -81,7 +81,7 @@ class FileSink:
         return self
 
     async def _enter(self) -> None:
-        access, unread = await self._disk.opener.run(self._look_and_open)
+        access, unread = await self._disk.brief(self._disk.opener, self._look_and_open)
         if unread and await self._hash_destination():
             await self._release(self._disk.opener, keep=True)
             return
@@ -289,7 +289,7 @@ class FileSink:
         small = self._plan is not None and self._plan[2] == 0
         if not small:
             self._queue_tail()
-        computed = await self._run(self._finish_small) if small else await self._finish_large()
+        computed = await (self._finish_small() if small else self._finish_large())
         self._open = False
         return computed
 
@@ -300,7 +300,13 @@ class FileSink:
 
     # --- what the threads do
 
-    def _finish_small(self) -> tuple[Digest, ...]:
+    async def _finish_small(self) -> tuple[Digest, ...]:
+        disk = self._disk
+        if self._tail is None or self._tail[1] <= SMALL:
+            return await self._guarded(disk.brief(disk.writer, self._write_hash_rename))
+        return await self._run(self._write_hash_rename)
+
+    def _write_hash_rename(self) -> tuple[Digest, ...]:
         """Do everything in one job: the body is one chunk at most."""
         plan, self._plan = self._plan, None
         assert plan is not None
@@ -376,8 +382,11 @@ class FileSink:
             self._disk.mailbox.post(self._disk.buffers.wake)
 
     async def _run(self, job: Callable[[], T]) -> T:
+        return await self._guarded(self._disk.writer.run(job))
+
+    async def _guarded(self, job: Awaitable[T]) -> T:
         try:
-            value = await self._disk.writer.run(job)
+            value = await job
         except OSError as error:
             if isinstance(error, FetchError):
                 raise

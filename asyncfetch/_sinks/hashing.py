@@ -47,7 +47,7 @@ class Hashing:
     def digests(self) -> tuple[Digest, ...]:
         """Give the digests of what was hashed, in the order of the algorithms."""
         pairs = zip(self.algorithms, self._hashes, strict=True)
-        return tuple(Digest(f"{algorithm}:{one.hexdigest()}") for algorithm, one in pairs)
+        return tuple(Digest.of(algorithm, one.hexdigest()) for algorithm, one in pairs)
 
 
 def holds(digests: Iterable[Digest], computed: Iterable[Digest]) -> bool:

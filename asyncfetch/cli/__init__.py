@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as leaving:  # argparse, having said why
         return leaving.code if isinstance(leaving.code, int) else 1
     except KeyboardInterrupt:  # before there was anything to interrupt
-        print("asyncfetch: interrupted: nothing had come yet", file=sys.stderr)
+        print("asyncfetch: interrupted: nothing was kept", file=sys.stderr)
         return 130
 
 

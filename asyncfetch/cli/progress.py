@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from rich.console import Console, RenderableType
-    from rich.live import Live
 
     from asyncfetch._model.events import Event
 
@@ -55,7 +54,7 @@ class Bars:
         self._console = console or Console(file=file or sys.stderr)
         self._drawn = drawable(self._console)
         self._lock = threading.Lock()
-        self._live: Live | None = None
+        self._lines: list[str] = []
         self._painter: threading.Thread | None = None
         self._stop = threading.Event()
         self._bounded = False
@@ -84,10 +83,20 @@ class Bars:
             painter.join()
 
     def say(self, text: str) -> None:
-        """Write a line above the bars."""
+        """Write a line above the bars, with the next drawing: each line by itself would draw all of them again."""
+        with self._lock:
+            self._lines.append(text)
+            if self._painter is not None:
+                return
+        self._print_lines()
+
+    def _print_lines(self) -> None:
         from rich.text import Text
 
-        self._console.print(Text(text), soft_wrap=True)
+        with self._lock:
+            lines, self._lines = self._lines, []
+        if lines:
+            self._console.print(Text("\n".join(lines)), soft_wrap=True)
 
     def _plain(self, event: Event) -> None:
         if isinstance(event, asyncfetch.Finished):
@@ -117,12 +126,14 @@ class Bars:
                     if idle_since is not None and now - idle_since > IDLE:
                         break
                 live.start()  # once; later calls do nothing
+                self._print_lines()
                 live.refresh()
         finally:
             live.stop()
             atexit.unregister(self.close)
             with self._lock:
                 self._painter = None
+            self._print_lines()
 
     def _render(self) -> RenderableType:
         from rich.table import Table

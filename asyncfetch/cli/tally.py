@@ -90,10 +90,10 @@ class Tally:
         kept = [f"kept {count_text(self.files)}"] if self.files else []
         parts = [line for line in list(self.active.values()) if line.done]
         if parts:
-            count = f"{len(parts)} unfinished {'one' if len(parts) == 1 else 'ones'}"
+            count = "an unfinished file" if len(parts) == 1 else f"{len(parts)} unfinished files"
             kept.append(f"{'' if kept else 'kept '}{size_text(sum(line.done for line in parts))} of {count}")
         if not kept:
-            return "nothing had come yet"
+            return "nothing was kept"
         resume = ", which the same command continues" if parts else ""
         return " and ".join(kept) + resume
 

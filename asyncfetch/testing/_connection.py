@@ -79,11 +79,13 @@ class Connection:
                 del self._buffer[:2]
                 continue
             if len(self._buffer) > _HEAD_LIMIT:
-                self._refuse(431, "the head is too long\n")
+                break
             piece = self._socket.recv(64 * 1024)
             if not piece:
                 return None
             self._buffer += piece
+        if not 0 <= end <= _HEAD_LIMIT:
+            self._refuse(431, "the head is too long\n")
         lines = bytes(self._buffer[:end]).decode("latin-1").lstrip("\r\n").split("\r\n")
         del self._buffer[: end + 4]
         match = _REQUEST_LINE.match(lines[0])
@@ -182,8 +184,12 @@ class Connection:
 
     def _send_counted(self, piece: memoryview, count: Callable[[int], None]) -> None:
         while piece:
-            sent = self._socket.send(piece)
-            count(sent)
+            count(len(piece))  # before, so that a client which has read everything finds everything counted
+            sent = 0
+            try:
+                sent = self._socket.send(piece)
+            finally:
+                count(sent - len(piece))
             piece = piece[sent:]
 
     def _pieces(self, reply: Reply) -> Iterator[memoryview]:

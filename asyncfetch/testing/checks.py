@@ -9,9 +9,9 @@
 ...     yield transport, MemoryFarEnd(transport)
 >>> anyio.run(check_transport, maker)
 
-Each rule is one function of `_transport_rules`, `_body_rules` or `_sink_rules`; its docstring is the rule. A rule that does not hold
-raises AssertionError, which names the rule and says what happened. The rules run one after the other, each within ten
-seconds, on the event loop of the caller.
+Each rule is one function of `_transport_rules`, `_body_rules` or `_sink_rules`; its docstring is the rule. A rule that
+does not hold raises AssertionError, which names the rule and says what happened. The rules run one after the other,
+each within ten seconds, on the event loop of the caller.
 """
 
 from __future__ import annotations

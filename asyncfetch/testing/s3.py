@@ -106,9 +106,7 @@ class S3Server:
                 """Say nothing on stderr."""
 
         application = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server(
-            "127.0.0.1", 0, self._noting(application), threaded=True, request_handler=Quiet
-        )
+        self._server = make_server("127.0.0.1", 0, self._noting(application), threaded=True, request_handler=Quiet)
         self._server.daemon_threads = True  # a client's idle connection is no reason not to stop
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="S3Server")
@@ -121,7 +119,7 @@ class S3Server:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        from moto.core.models import moto_api_backend
+        from moto.moto_api._internal import moto_api_backend
 
         if self._client is not None:
             self._client.close()

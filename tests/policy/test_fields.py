@@ -47,9 +47,9 @@ def test_what_is_no_date(text):
     assert fields.date(text) is None
 
 
-@given(st.datetimes(datetime(1971, 1, 1), datetime(9999, 12, 31)))
-def test_dates_survive(when):
-    when = when.replace(microsecond=0, tzinfo=UTC)
+@given(st.integers(31_536_000, 253_402_300_799))
+def test_dates_survive(seconds):
+    when = datetime.fromtimestamp(seconds, UTC)
     assert fields.date(format_datetime(when, usegmt=True)) == when
 
 
@@ -83,8 +83,13 @@ def test_tags_that_are_weak_or_malformed(tag):
         ("-1", None),
         ("+1", None),
         ("1_0", None),
-    ]
-    + [("", None), (None, None), ("0x10", None), ("²", None), ("9" * 20, None), ("1.0", None)],
+        ("", None),
+        (None, None),
+        ("0x10", None),
+        ("²", None),
+        ("9" * 20, None),
+        ("1.0", None),
+    ],
 )
 def test_length(text, size):
     assert fields.length(text) == size
@@ -114,8 +119,11 @@ def test_content_range(text, expected):
         "bytes=0-1/2",
         "bytes -1-2/3",
         "0-1/2",
-    ]
-    + ["bytes 0-1/2, bytes 2-3/4", "bytes 0 - 1/2", f"bytes 0-{'9' * 20}/{'9' * 20}", ""],
+        "bytes 0-1/2, bytes 2-3/4",
+        "bytes 0 - 1/2",
+        f"bytes 0-{'9' * 20}/{'9' * 20}",
+        "",
+    ],
 )
 def test_content_ranges_that_make_no_sense(text):
     assert fields.content_range(text) is None
@@ -173,8 +181,9 @@ def test_declared_digests(name, text, digest):
         "sha-256=:!!!!:",
         f"sha-256=:{encoded('md5')}:",
         "crc32c=:AAAAAA==:",
-    ]
-    + [f'x="a, sha-256=:{encoded("sha256")}:"', f"sha-256=:{encoded('sha256')[:-1]}:"],
+        f'x="a, sha-256=:{encoded("sha256")}:"',
+        f"sha-256=:{encoded('sha256')[:-1]}:",
+    ],
 )
 def test_digests_that_cannot_be_read_are_ignored(text):
     assert fields.declared_digests({"repr-digest": text}, whole=True) == ()

@@ -1,3 +1,3 @@
-"""ftp, ftps: control connections by aioftp, kept and shared; bytes from the data connection into the reader's buffer."""
+"""ftp, ftps: control connections by aioftp, kept; bytes from the data connection straight to the reader."""
 
 from .transport import FtpTransport as FtpTransport

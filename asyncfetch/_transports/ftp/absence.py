@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from ..._model.errors import AccessDenied, FetchError, NotFound, TransientError
@@ -22,57 +23,81 @@ if TYPE_CHECKING:
 _NOT_PERMITTED = re.compile(r"permission|denied|not permitted|privilege|not allowed|forbidden", re.IGNORECASE)
 _NOT_THERE = re.compile(r"no such|not found|does ?n[o']t exist|cannot find", re.IGNORECASE)
 _FOLDER = re.compile(r"is a directory|not a (regular|plain) file|regular files|not retrievable", re.IGNORECASE)
+_FILE = re.compile(r"not a directory", re.IGNORECASE)
 _SOME = 4096  # bytes of a listing that are enough to see whether there is anything
 
 
+class Found(Enum):
+    """What is at a path that was refused."""
+
+    FILE = "a file"
+    FOLDER = "a folder"
+    SOMETHING = "something"
+    NOTHING = "nothing"
+
+
 async def refusal(
-    control: Control, path: str, reply: Reply, command: str, timeouts: Timeouts, *, known: bool = False
+    control: Control, path: str, refused: Refused, timeouts: Timeouts, *, wanted: Found, known: bool = False
 ) -> FetchError:
     """Find out what the refusal of a path means, asking on if need be; ``known``: SIZE said that it is there."""
-    error = error_of(reply, command)
+    reply, error = refused.reply, error_of(refused.reply, refused.command)
     if reply.code not in {550, 553} or isinstance(error, TransientError):
         return error
-    there = "a folder" if _FOLDER.search(reply.text) else "there" if known else _by_text(reply)
-    if there is None:
-        there = await _by_mlst(control, path)
-    if there is None:
-        there = await _by_nlst(control, path, timeouts)
-    if there == "a folder":
-        return NotFound(f"it is a folder, not a file; {error.reason}", status=reply.code)
-    if there == "missing":
+    found = Found.SOMETHING if known else _by_text(reply)
+    if found is None and wanted is Found.FOLDER and (await control.about(path)).size is not None:
+        found = Found.FILE
+    if found is None:
+        found = await _by_mlst(control, path)
+    if found is None:
+        found = await _by_nlst(control, path, timeouts)
+    if found in {Found.FILE, Found.FOLDER} and found is not wanted:
+        return NotFound(f"it is {found.value}, not {wanted.value}: {error.reason}", status=reply.code)
+    if found is Found.NOTHING:
         return NotFound(error.reason, status=reply.code)
     return AccessDenied(error.reason, status=reply.code)
 
 
-def _by_text(reply: Reply) -> str | None:
-    if _NOT_PERMITTED.search(reply.text):
-        return "there"
-    return "missing" if _NOT_THERE.search(reply.text) else None
+def _by_text(reply: Reply) -> Found | None:
+    for pattern, found in (
+        (_FOLDER, Found.FOLDER),
+        (_FILE, Found.FILE),
+        (_NOT_PERMITTED, Found.SOMETHING),
+        (_NOT_THERE, Found.NOTHING),
+    ):
+        if pattern.search(reply.text):
+            return found
+    return None
 
 
-async def _by_mlst(control: Control, path: str) -> str | None:
+async def _by_mlst(control: Control, path: str) -> Found | None:
     if "MLST" in control.lacks:
         return None
     reply = await control.ask(f"MLST {path}")
     if reply.code == 250:
-        return "a folder" if re.search(r"type=(c|p)?dir;", reply.text, re.IGNORECASE) else "there"
+        return Found.FOLDER if re.search(r"type=[cp]?dir;", reply.text, re.IGNORECASE) else Found.FILE
     if reply.code in {500, 502, 504}:
         control.lacks.add("MLST")
         return None
     return _by_text(reply)
 
 
-async def _by_nlst(control: Control, path: str, timeouts: Timeouts) -> str:
+async def _by_nlst(control: Control, path: str, timeouts: Timeouts) -> Found:
     seen = await _nlst(control, path, timeouts)
     if seen is None:
         # the folder it is in cannot be read: because that is missing, too?
         parent = posixpath.dirname(path)
-        if not parent or parent == path:
-            return "there"
-        return await _by_nlst(control, parent, timeouts) if await _nlst(control, parent, timeouts) == 0 else "there"
+        if parent in {"", path}:
+            return Found.SOMETHING
+        found = await _by_nlst(control, parent, timeouts)
+        return Found.NOTHING if found is Found.NOTHING else Found.SOMETHING
     if not seen:
-        return "missing"
-    return "a folder" if await _enters(control, path) else "there"
+        return Found.NOTHING
+    try:
+        await control.go(path)
+        await control.go_home()
+    except Refused:
+        return Found.SOMETHING
+    return Found.FOLDER
 
 
 async def _nlst(control: Control, path: str, timeouts: Timeouts) -> int | None:
@@ -81,20 +106,15 @@ async def _nlst(control: Control, path: str, timeouts: Timeouts) -> int | None:
     try:
         transfer = await start(control, f"NLST {name}", timeouts)
     except Refused as error:
-        return 0 if _by_text(error.reply) == "missing" else None
+        return 0 if _by_text(error.reply) is Found.NOTHING else None
     try:
         count = await transfer.data.fill(memoryview(bytearray(_SOME)))
-        if count:
-            return count  # the rest is left, and with it the connection
+        if count == _SOME:
+            await transfer.leave()
+            return count
         reply = await transfer.end()
     finally:
         await transfer.aclose()
+    if count:
+        return count
     return None if not 200 <= reply.code < 300 or "fail" in reply.text.lower() else 0
-
-
-async def _enters(control: Control, path: str) -> bool:
-    if not control.usable:
-        return False
-    reply = await control.ask(f"CWD {path}")
-    control.usable = control.usable and reply.code != 250  # paths are relative to where the login led
-    return reply.code == 250

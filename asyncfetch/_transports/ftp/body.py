@@ -7,6 +7,7 @@ during the transfer is no failure when SIZE was met: routers forget connections 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,14 +15,12 @@ import anyio
 from ..._model.errors import FetchError, Interrupted, ProtocolViolation
 from ..._model.exchange import Answer, Body
 from .replies import Refused, Reply, error_of, told
+from .transfer import CURTAIN
 
 if TYPE_CHECKING:
     from ..._model.exchange import Timings, Validator
     from ..._model.url import Url
     from .transfer import Transfer
-
-# seconds we wait for the reply to a transfer that we ended ourselves; without it the connection is not kept
-CURTAIN = 2.0
 
 
 class NoBody(Body):
@@ -56,7 +55,8 @@ class FtpBody(Body):
         if self._over:
             return 0
         if self._left == 0 and self._cut_short:
-            await self._leave()
+            self._over = True
+            await self._transfer.leave()
             return 0
         with told(self.url):
             if self._left == 0:
@@ -109,20 +109,8 @@ class FtpBody(Body):
             return error
         reply = None
         with anyio.move_on_after(CURTAIN):
-            try:
+            with suppress(OSError, Refused):
                 reply = await self._transfer.end()
-            except (OSError, Refused):
-                pass
         if self._left is None and reply is None:
             return Interrupted(f"the data connection broke: {error.strerror or error}")
         return self._short(reply)
-
-    async def _leave(self) -> None:
-        """All bytes asked for are here, the server has more: end the transfer, and keep the connection if we can."""
-        self._over = True
-        await self._transfer.aclose()
-        with anyio.move_on_after(CURTAIN):
-            try:
-                await self._transfer.end()
-            except (OSError, Refused, FetchError):
-                pass  # it stays unusable, and is dropped

@@ -4,9 +4,10 @@ aioftp connects, starts TLS and reads lines under our hands. Replies are read he
 lines at the first one that begins with other digits, such as a year in a greeting (RFC 959 section 4.2 says which line
 ends it), and bounds nothing.
 
-Rules: one command at a time. ``usable`` is False from the moment a command leaves until its last reply is here, so that
-whatever ends in between, cancellation too, leaves a connection that nobody takes up again: its next reply would be the
-answer to something else. 421 makes it unusable for good.
+Rules: one command at a time. A connection rests only where the last reply to the last command is here, so that
+whatever ends in between, cancellation too, leaves one that nobody takes up again: its next reply would be the answer to
+something else. 421 makes it unusable for good. Paths are relative to where the login led: one that went elsewhere is
+``away``, and not usable until it is home again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import aioftp
@@ -24,15 +26,19 @@ from .replies import Lost, Refused, Reply
 
 if TYPE_CHECKING:
     import ssl
+    from typing import Any
 
 LONGEST = 64 * 1024  # characters of one reply, all lines together
 KEEPALIVE = 60  # seconds of silence after which the kernel probes, so that no router forgets us during a long transfer
+HAPPY_EYEBALLS = 0.25  # seconds (RFC 8305 section 5)
 _LINE = re.compile(r"([1-5]\d\d)(?:([ -])(.*))?\Z", re.DOTALL)
 _SIZE = re.compile(r"\s*(\d{1,19})\s*\Z", re.ASCII)
 _TIME = re.compile(r"\s*(\d{14}(?:\.\d+)?)\s*\Z", re.ASCII)  # RFC 3659 section 2.3
 
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"')  # RFC 959 appendix II
 
-class _Client(aioftp.Client):  # type: ignore[misc]  # aioftp ships no types
+
+class _Client(aioftp.Client):
     """aioftp's client, with replies as RFC 959 frames them, of bounded length."""
 
     async def parse_response(self) -> tuple[aioftp.Code, list[str]]:
@@ -40,7 +46,7 @@ class _Client(aioftp.Client):  # type: ignore[misc]  # aioftp ships no types
         first = await self._line()
         match = _LINE.match(first)
         if match is None:
-            raise ProtocolViolation(f"the server does not speak FTP: {ascii(first[:80])}")
+            raise ProtocolViolation(f"the server does not speak FTP: {first[:80]!a}")
         code, more, text = match.groups()
         lines, length = [text or ""], len(first)
         while more == "-":
@@ -70,7 +76,7 @@ class About(NamedTuple):
 
 
 class Control:
-    """A control connection. ``usable``: it rests, and the next command may be sent.
+    """A control connection. ``lacks`` names commands that this server does not know.
 
     Every method raises `Refused`, errors of the tree, OSError, and TimeoutError when no reply comes for ``patience``
     seconds.
@@ -78,14 +84,22 @@ class Control:
 
     def __init__(self, host: str, *, patience: float | None) -> None:
         # one character a byte: see paths.py. No timeouts of aioftp's, each of which would cost a task
-        self._client = _Client(encoding="latin-1")
+        extras: dict[str, Any] = {"happy_eyeballs_delay": HAPPY_EYEBALLS} if _has_happy_eyeballs() else {}
+        self._client = _Client(encoding="latin-1", **extras)
         self._patience = patience
         self.host = host
         self.context: ssl.SSLContext | None = None  # of the data connections, too
-        self.usable = False
+        self.resting = False
+        self.away = False
+        self._home: str | None = None
         self.reused = False  # it has served before, so the server may have closed it since
-        self.lacks: set[str] = set()  # commands this server does not know
+        self.lacks: set[str] = set()
         self.idle_since = 0.0
+
+    @property
+    def usable(self) -> bool:
+        """Whether another exchange may begin on it."""
+        return self.resting and not self.away
 
     async def connect(self, port: int, context: ssl.SSLContext | None) -> None:
         """Connect, under TLS from the first byte where there is a context."""
@@ -102,12 +116,12 @@ class Control:
         if reply.code != 234:
             raise Untrusted(f"the server offers no TLS: {reply}", status=reply.code)
         stream = self._client.stream
-        if stream.reader._buffer:  # noqa: SLF001 - asyncio has no public way to see what was read already
+        if _spoken(stream.reader):
             # replies slipped in before the handshake would be taken for the server's own (CVE-2021-38371 and its kind)
             raise ProtocolViolation("the server, or someone in between, spoke before TLS began")
-        self.usable = False
+        self.resting = False
         await stream.start_tls(context, self.host)
-        self.usable = True
+        self.resting = True
         self.context = context
 
     async def protect(self) -> None:
@@ -121,10 +135,10 @@ class Control:
 
     async def ask(self, command: str, *, secret: bool = False) -> Reply:
         """Send a command and give its reply. Raises Refused only for a 421."""
-        self.usable = False
+        self.resting = False
         await self._client.command(command, censor_after=5 if secret else None)
         reply = await self.reply()
-        self.usable = not 100 <= reply.code < 200
+        self.resting = not 100 <= reply.code < 200
         return reply
 
     async def order(self, command: str, *expected: int) -> Reply:
@@ -143,7 +157,7 @@ class Control:
             raise TimeoutError(f"the server did not reply for {self._patience:g} s") from error
         reply = Reply(int(code), "\n".join(lines))
         if reply.code == 421:  # RFC 959: "may be a reply to any command if the service knows it must shut down"
-            self.usable = False
+            self.resting = False
             raise Refused(reply, "us")
         return reply
 
@@ -154,7 +168,7 @@ class Control:
             reply = await self.reply()
         if reply.code != 220:
             raise Refused(reply, "the connection")
-        self.usable = True
+        self.resting = True
 
     async def log_in(self, user: str, password: str) -> None:
         """Say who we are."""
@@ -191,6 +205,25 @@ class Control:
             return None, None
         return None, reply
 
+    async def go(self, path: str) -> None:
+        """Go to a folder."""
+        if self._home is None and path:
+            reply = await self.order("PWD", 257)
+            match = _QUOTED.search(reply.text)
+            self._home = match[1].replace('""', '"') if match else ""
+        if path:
+            self.away = True
+            reply = await self.ask(f"CWD {path}")
+            if reply.code not in {200, 250}:
+                self.away = False
+                raise Refused(reply, "CWD")
+
+    async def go_home(self) -> None:
+        """Go back to where the login led, if we can."""
+        if self.away and self.resting and self._home:
+            reply = await self.ask(f"CWD {self._home}")
+            self.away = reply.code not in {200, 250}
+
     async def passive(self) -> tuple[str, int]:
         """Have the server listen for a data connection, and give where: at the address we talk to already.
 
@@ -225,25 +258,33 @@ class Control:
         """Tell whether a resting connection was closed, or has been spoken to out of turn (421 after idling)."""
         reader: asyncio.StreamReader = self._client.stream.reader
         closing: bool = self._client.stream.writer.is_closing()
-        return closing or reader.at_eof() or bool(reader._buffer)  # noqa: SLF001 - as above
+        return closing or reader.at_eof() or _spoken(reader)
 
     def drop(self) -> None:
         """Close at once."""
-        self.usable = False
+        self.resting = False
         if self._client._stream is not None:  # noqa: SLF001 - the property raises when there was no connection
             self._client.stream.writer.transport.abort()
 
     async def aclose(self) -> None:
         """Say goodbye, without waiting for the answer, and close."""
-        if self.usable and not self.stale():
+        if self.resting and not self.stale():
             self._client.stream.writer.write(b"QUIT\r\n")
             self._client.stream.writer.close()
             with anyio.move_on_after(1):
-                try:
+                with suppress(OSError):
                     await self._client.stream.writer.wait_closed()
-                except OSError:
-                    pass
         self.drop()
+
+
+def _has_happy_eyeballs() -> bool:
+    return isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop)  # uvloop's is none, and has none
+
+
+def _spoken(reader: asyncio.StreamReader) -> bool:
+    """Tell whether something was read that nobody asked for; asyncio has no public way to see it."""
+    buffer: bytearray = reader._buffer  # type: ignore[attr-defined]  # noqa: SLF001 - as said
+    return bool(buffer)
 
 
 def _port(parse: object, reply: Reply) -> int:

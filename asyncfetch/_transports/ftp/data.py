@@ -53,7 +53,7 @@ class DataConnection(asyncio.BufferedProtocol):
         self.landed = 0
         self._view = into
         self._pour()
-        if self._view is not None and not self._ended:
+        if not self._ended and self.landed < len(into):
             await self._wait()
         self._view = None
         count, self.landed = self.landed, 0

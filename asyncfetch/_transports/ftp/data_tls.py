@@ -79,7 +79,7 @@ class SecureDataConnection(DataConnection):
         room = len(view)
         try:
             while self.landed < room:
-                count = self._tls.read(room - self.landed, view[self.landed :])  # type: ignore[arg-type]  # typeshed: bytearray only
+                count = self._tls.read(room - self.landed, view[self.landed :])
                 if not count:
                     self._end(None)
                     return

@@ -13,32 +13,31 @@ Rules:
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from contextlib import suppress
 from urllib.parse import quote, unquote_to_bytes
 
 from ..._model.errors import InvalidUrl
 from ..._model.url import Url
 
-if TYPE_CHECKING:
-    from ..._model.url import Url as AnyUrl
-
 _TYPE = re.compile(r";type=(.*)\Z", re.IGNORECASE)
 _FORBIDDEN = re.compile("[\r\n\0]")
 
 
-def path_of(url: AnyUrl, encoding: str) -> str:
+def path_of(url: Url, encoding: str) -> str:
     """Give the path to name in a command; empty for the login folder itself. Raises InvalidUrl."""
     text = url.target.removeprefix("/")
     if (kind := _TYPE.search(text)) is not None:
         if kind[1].lower() != "i":
             raise InvalidUrl(
-                f"`;type={kind[1]}` asks for a transfer that changes bytes, or for a listing", url=url, hint="leave it out"
+                f"`;type={kind[1]}` asks for a transfer that changes bytes, or for a listing",
+                url=url,
+                hint="leave it out",
             )
         text = text[: kind.start()]
     return checked(url, "path", wire(unquote_to_bytes(text), encoding))
 
 
-def file_path_of(url: AnyUrl, encoding: str) -> str:
+def file_path_of(url: Url, encoding: str) -> str:
     """Give the path of a file. Raises InvalidUrl where the URL names a folder."""
     path = path_of(url, encoding)
     if not path or path.endswith("/"):
@@ -46,7 +45,7 @@ def file_path_of(url: AnyUrl, encoding: str) -> str:
     return path
 
 
-def checked(url: AnyUrl, what: str, text: str) -> str:
+def checked(url: Url, what: str, text: str) -> str:
     """Give the text back; raises InvalidUrl when it could smuggle a command (RFC 959 section 4: CRLF ends one)."""
     if _FORBIDDEN.search(text):
         raise InvalidUrl(f"a CR, LF or NUL in the {what} would be a command of its own to the server", url=url)
@@ -55,10 +54,8 @@ def checked(url: AnyUrl, what: str, text: str) -> str:
 
 def wire(data: bytes, encoding: str) -> str:
     """Translate bytes as a URL has them (UTF-8, where they are text) for a command."""
-    try:
+    with suppress(UnicodeError):
         data = data.decode("utf-8").encode(encoding)
-    except UnicodeError:
-        pass
     return data.decode("latin-1")
 
 
@@ -67,7 +64,7 @@ def shown(text: str, encoding: str) -> str:
     return text.encode("latin-1").decode(encoding, "surrogateescape")
 
 
-def below(folder: AnyUrl, name: str, *, is_folder: bool) -> Url:
+def below(folder: Url, name: str, *, is_folder: bool) -> Url:
     """Give the URL of an entry of a folder; user and password stay, it is the same server."""
     base = folder.reveal().partition("?")[0]
     base = base if base.endswith("/") else base + "/"

@@ -8,18 +8,18 @@ taken, and in the end a new one.
 from __future__ import annotations
 
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
 from ..._model.errors import Busy, Interrupted
 from .control import Control
-from .replies import told
+from .replies import told, within
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from typing import TypeVar
 
     from ..._model.exchange import Timings
@@ -127,13 +127,13 @@ class Pool:
         begun = time.perf_counter()
         try:
             with told(url, connecting=True):
-                with _no_longer_than(timeouts.connect):
+                with within(timeouts.connect, "no connection"):
                     await control.connect(key.port, context if implicit else None)
                 timings.connect = time.perf_counter() - begun
                 await control.greeting()
             if context is not None and not implicit:
                 begun = time.perf_counter()
-                with told(url, connecting=True), _no_longer_than(timeouts.connect):
+                with told(url, connecting=True), within(timeouts.connect, "no connection"):
                     await control.secure(context)
                 timings.tls = time.perf_counter() - begun
             with told(url):
@@ -144,14 +144,6 @@ class Pool:
             control.drop()
             raise
         return control
-
-
-@contextmanager
-def _no_longer_than(seconds: float | None) -> Iterator[None]:
-    with anyio.move_on_after(seconds) as scope:
-        yield
-    if scope.cancelled_caught:
-        raise TimeoutError(f"no connection after {seconds:g} s")
 
 
 def _closed_meanwhile(error: BaseException) -> bool:

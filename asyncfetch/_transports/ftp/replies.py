@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import aioftp
+import anyio
 
 from ..._model.errors import (
     AccessDenied,
@@ -62,25 +63,33 @@ class Lost(ConnectionError):
     """The server closed the control connection."""
 
 
+_KINDS: dict[int, type[FetchError]] = {
+    421: Busy,
+    425: ConnectFailed,  # no data connection
+    426: Interrupted,
+    430: AccessDenied,
+    431: Untrusted,  # this and 53x: RFC 4217 section 10.1, RFC 2228
+    450: Busy,  # "file busy"
+    451: Interrupted,
+    522: Untrusted,  # vsftpd, when the data connection did not resume the TLS session
+    530: AccessDenied,
+    532: AccessDenied,
+    533: Untrusted,
+    534: Untrusted,
+    535: Untrusted,
+    536: Untrusted,
+    550: AccessDenied,
+    553: AccessDenied,
+}
+
+
 def error_of(reply: Reply, command: str) -> FetchError:
     """Give the error that a reply means when nothing more is known."""
-    code, status = reply.code, {"status": reply.code}
-    said = f"the server answered {command} with: {reply}"
-    if code == 421 or (code in {530, 550} and _CROWDED.search(reply.text)):
-        return Busy(said, **status)
-    if code == 425:
-        return ConnectFailed(said, **status)
-    if code in {426, 451}:
-        return Interrupted(said, **status)
-    if code == 450:
-        return Busy(said, **status)
-    if code in {430, 530, 532, 550, 553}:
-        return AccessDenied(said, **status)
-    if code in {431, 522, 533, 534, 535, 536}:  # RFC 4217 section 10.1, RFC 2228; 522 is vsftpd's "no session reuse"
-        return Untrusted(said, **status)
-    if 400 <= code < 500:
-        return TransientError(said, **status)
-    return ProtocolViolation(said, **status)
+    code = reply.code
+    kind = _KINDS.get(code, TransientError if 400 <= code < 500 else ProtocolViolation)
+    if code in {530, 550} and _CROWDED.search(reply.text):
+        kind = Busy
+    return kind(f"the server answered {command} with: {reply}", status=code)
 
 
 def error_from(error: BaseException, *, connecting: bool = False) -> FetchError | None:
@@ -124,3 +133,12 @@ def told(url: Url, *, connecting: bool = False) -> Iterator[None]:
         if ours is error:
             raise
         raise ours from error
+
+
+@contextmanager
+def within(seconds: float | None, what: str) -> Iterator[None]:
+    """Bound the time of a block; raises a TimeoutError that reads as a sentence."""
+    with anyio.move_on_after(seconds) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise TimeoutError(f"{what} after {seconds:g} s")

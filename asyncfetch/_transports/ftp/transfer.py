@@ -1,24 +1,29 @@
 """Start a transfer: open the data connection, send the command, and shake hands while the server answers.
 
-Rules: where a server listens by EPSV and cannot be reached there (a router that knows PASV alone), PASV is tried. TLS on
-the data connection begins only after the command is sent, beside waiting for its reply: vsftpd says 150 first and
+Rules: where a server listens by EPSV and cannot be reached there (a router that knows PASV alone), PASV is tried. TLS
+on the data connection begins only after the command is sent, beside waiting for its reply: vsftpd says 150 first and
 proftpd shakes hands first, and each waits for the other thing to be done.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
 
-from ..._model.errors import RangeRefused, Untrusted
+from ..._model.errors import FetchError, RangeRefused, Untrusted
 from .data import DataConnection
-from .replies import Refused, Reply
+from .data_tls import SecureDataConnection
+from .replies import Refused, Reply, within
 
 if TYPE_CHECKING:
     from ..._model.settings import Timeouts
     from .control import Control
+
+# seconds we wait for the reply to a transfer that we ended ourselves; without it the connection is not kept
+CURTAIN = 2.0
 
 
 class Transfer:
@@ -36,8 +41,15 @@ class Transfer:
             reply = await self._control.reply()
             if reply.code >= 200:
                 self.last = reply
-                self._control.usable = True
+                self._control.resting = True
         return self.last
+
+    async def leave(self) -> None:
+        """End a transfer that has more to give, and keep the control connection if the server lets us."""
+        await self.data.aclose()
+        with anyio.move_on_after(CURTAIN):
+            with suppress(OSError, Refused, FetchError):  # it does not rest then, and is dropped
+                await self.end()
 
     async def aclose(self) -> None:
         """Close the data connection at once."""
@@ -62,11 +74,9 @@ async def _connect(control: Control, timeouts: Timeouts) -> DataConnection:
         if control.context is None:
             data = DataConnection(timeouts.read)
         else:
-            from .data_tls import SecureDataConnection  # loads ssl
-
             data = SecureDataConnection(timeouts.read, control.context, control.session, control.host)
         try:
-            with anyio.fail_after(timeouts.connect):
+            with within(timeouts.connect, "no data connection"):
                 return await data.connect(host, port)
         except OSError:  # TimeoutError is one
             if "EPSV" in control.lacks or ":" in host:
@@ -94,7 +104,7 @@ async def _begin(control: Control, data: DataConnection, command: str, timeouts:
             raise Refused(reply, transfer.command)
         if reply.code >= 200:  # over already: nothing to list
             transfer.last = reply
-        with anyio.fail_after(timeouts.connect):
+        with within(timeouts.connect, "no data connection"):
             await _shaken(transfer, shaking)
         return transfer
     finally:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 
 from ..._model.errors import ProtocolViolation, TooLarge
-from .head import BARE_LINE_FEED, TOKEN
+from .head import BARE_LINE_FEED, NAME
 
 LINE_LIMIT = 4 * 1024  # bytes of a chunk's size and its extensions
 TRAILER_LIMIT = 16 * 1024  # bytes of all trailers
 
 # white space behind the size is none of the grammar, but servers in use pad with it, and no reader takes it for more
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*+(?:;[^\r\n\0]*+)?+\r\n")
-_TRAILERS = re.compile(rf"(?:{TOKEN}:[^\r\n\0]*+\r\n)*+\r\n".encode())
+_TRAILERS = re.compile(rf"(?:{NAME}:[^\r\n\0]*+\r\n)*+\r\n".encode())
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import select
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..._model.errors import FetchError, Interrupted, ProtocolViolation
 from .chunks import read_end, read_size, read_trailers
@@ -98,8 +98,17 @@ class Connection(asyncio.BufferedProtocol):
 
     def pour(self, into: memoryview) -> int:
         """Copy what is here already into the buffer, and give its length: 0 when nothing is."""
-        if self._start == self._end and self._next == _BYTES:
-            return 0
+        start = self._start
+        if self._next == _BYTES:
+            here = self._end - start
+            if here == 0:
+                return 0
+            if here == self._remaining <= len(into) and not self._chunked:  # the whole rest: a small body's only fill
+                into[:here] = self._scratch_view[start : self._end]
+                self._start = self._end
+                self.filled = here
+                self._finish()
+                return here
         self._view = into
         self.filled = 0
         try:
@@ -179,8 +188,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Rest, ready for the first request."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclasses
         self.usable = True
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - we know better than the transport
@@ -194,10 +202,6 @@ class Connection(asyncio.BufferedProtocol):
             self._start = self._end = self._searched = 0
         elif self._end >= SCRATCH // 2:
             self._compact()
-        if view is None and self._doing == _BODY and not self._paused and not self._ended:
-            assert self._transport is not None
-            self._paused = True
-            self._transport.pause_reading()
         return self._scratch_view[self._end :] if self._end else self._scratch_view
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -226,6 +230,11 @@ class Connection(asyncio.BufferedProtocol):
                 self._advance()
                 if self.filled == len(view):
                     self._wake()
+            elif not self._paused and not self._ended:
+                # not before, in get_buffer: libuv calls a callback that pausing has just taken away
+                assert self._transport is not None
+                self._paused = True
+                self._transport.pause_reading()
         except FetchError as error:
             self._fail(error)
 
@@ -269,7 +278,7 @@ class Connection(asyncio.BufferedProtocol):
             text = str(self._scratch_view[self._start : end], "latin-1")
             self._start = self._searched = end
             head = read_head(text, bodiless=self.bodiless)
-            if not head.interim:
+            if head.status >= 200:
                 self._begin(head)
                 return
             self._interim += 1

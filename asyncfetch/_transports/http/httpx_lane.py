@@ -164,53 +164,65 @@ class HttpxReply(Reply):
         self._http2 = http2
         self._stream = response.stream
         self._parts: AsyncGenerator[bytes, None] = aiter(response.stream)
+        self._begun = self._over = False  # the generator has been started, has run to its end
         self._rest = memoryview(b"")
         self._arrived = 0
-        self._ended = method == "HEAD" or self.status in _BODILESS
-        if self._ended:
+        if method == "HEAD" or self.status in _BODILESS:
             self.length = 0
         elif self.header("transfer-encoding") is None:
             self.length = length(self.header("content-length"))
 
     async def fill(self, into: memoryview) -> int:
         """Put the next bytes into the buffer; see `Stream.fill`."""
-        while not self._rest and not self._ended:
+        while not self._rest and not self._over:
             began = perf_counter()
             try:
-                self._rest = memoryview(await anext(self._parts))
-            except StopAsyncIteration:
-                self._end()
+                part = await self._next()
             except Exception as error:
-                self._ended = True
                 raise translate(error, self._url, http2=self._http2) from error
             finally:
                 self.timings.body += perf_counter() - began
-            self._count()
+            self._rest = memoryview(self._checked(part))
         count = min(len(into), len(self._rest))
         into[:count] = self._rest[:count]
         self._rest = self._rest[count:]
         return count
 
     async def aclose(self) -> None:
-        """Give the connection back, or drop it when the body is not over; also when cancelled."""
+        """Give the connection back when the body is over, else drop it; also when cancelled."""
         with CancelScope(shield=True):
             try:
-                await self._parts.aclose()
+                if self._arrived == self.length and not self._http2:
+                    await self._next()  # nothing is read for it, and without it httpcore takes the body for unfinished
                 await self._stream.aclose()
+                # httpx leaves generators within generators behind, which end only when what they read has ended
+                while self._begun and not self._over:
+                    await self._next()
             except Exception as error:  # noqa: BLE001 - a connection that cannot be closed in order is closed anyhow
                 _log.debug("closing a connection to %s: %s", self._url, type(error).__name__)
 
-    def _count(self) -> None:
-        """Bound the body by its length: HTTP/2 carries it for our information only."""
-        self._arrived += len(self._rest)
-        if self.length is not None and self._arrived > self.length:
-            self._ended = True
-            raise ProtocolViolation(f"more than the {self.length} bytes declared", url=self._url)
+    async def _next(self) -> bytes | None:
+        """Give the next part, None at the end."""
+        if self._over:
+            return None
+        self._begun = True
+        try:
+            part = await anext(self._parts, None)
+        except BaseException:
+            self._over = True
+            raise
+        self._over = part is None
+        return part
 
-    def _end(self) -> None:
-        self._ended = True
-        if self.length is not None and self._arrived < self.length:
-            raise Interrupted(f"the body ended after {self._arrived} of {self.length} bytes", url=self._url)
+    def _checked(self, part: bytes | None) -> bytes:
+        """Hold the body to its length, which HTTP/2 carries for our information only."""
+        self._arrived += len(part or b"")
+        if self.length is not None:
+            if self._arrived > self.length:
+                raise ProtocolViolation(f"more than the {self.length} bytes declared", url=self._url)
+            if part is None and self._arrived < self.length:
+                raise Interrupted(f"the body ended after {self._arrived} of {self.length} bytes", url=self._url)
+        return part or b""
 
 
 def _encoded(value: str) -> bytes:

@@ -73,8 +73,6 @@ class Lanes:
             from .httpx_lane import HttpxLane
 
             return HttpxLane(self._settings, self._context, self._proxy_for)
-        try:
-            from .wire import WireLane
-        except ModuleNotFoundError:
-            return self._make(HTTPX)
+        from .wire import WireLane
+
         return WireLane(self._settings, self._context)

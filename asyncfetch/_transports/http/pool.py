@@ -34,13 +34,14 @@ class Pool:
     <Pool: 0 idle, 0 busy>
     """
 
-    __slots__ = ("_idle", "_open", "_shelves", "busy", "idle_limit", "idle_seconds")
+    __slots__ = ("_closing", "_idle", "_open", "_shelves", "busy", "idle_limit", "idle_seconds")
 
     def __init__(self, *, idle_seconds: float = IDLE_SECONDS, idle_limit: int = IDLE_LIMIT) -> None:
         self.idle_seconds = idle_seconds
         self.idle_limit = idle_limit
         self.busy: set[Connection] = set()
         self._idle = 0
+        self._closing = False
         self._open: set[Connection] = set()
         self._shelves: dict[str, Shelf] = {}
 
@@ -57,10 +58,12 @@ class Pool:
         while idle:
             connection = idle.pop()
             self._idle -= 1
-            if connection.usable:
+            # what the far end did since we looked last is in the socket, though the loop has not read it yet
+            if connection.usable and not connection.disturbed():
                 shelf.busy += 1
                 self.busy.add(connection)
                 return connection
+            connection.drop()
         return None
 
     def add(self, shelf: Shelf, connection: Connection) -> None:
@@ -69,7 +72,9 @@ class Pool:
         shelf.busy += 1
         self.busy.add(connection)
         self._open.add(connection)
-        connection.closed.add_done_callback(lambda _: self._gone(connection))
+        connection.closed.add_done_callback(lambda _: self._open.discard(connection))
+        if self._closing:
+            connection.drop()
 
     def give(self, connection: Connection, now: float) -> None:
         """Take a connection back: kept if it can be used again, closed if not."""
@@ -107,6 +112,7 @@ class Pool:
 
     async def aclose(self) -> None:
         """Close every connection and wait until the transports are gone."""
+        self._closing = True
         for connection in list(self._open):
             if connection in self.busy or not connection.usable:
                 connection.drop()
@@ -128,9 +134,6 @@ class Pool:
             if shelf.idle or shelf.busy
         )
         return f"<Pool: {idle} idle, {len(self.busy)} busy{'; ' if shelves else ''}{shelves}>"
-
-    def _gone(self, connection: Connection) -> None:
-        self._open.discard(connection)
 
     def _close_oldest(self) -> None:
         shelf = min((s for s in self._shelves.values() if s.idle), key=lambda s: s.idle[0].idle_since)

@@ -195,10 +195,12 @@ class _Opening:
     async def _leave(self) -> None:
         """Let go of a reply that is not the answer, if there is one, after reading what little is left of it."""
         reply, self._reply = self._reply, None
-        if reply is not None and (reply.length is None or reply.length <= _DRAINED):
-            with move_on_after(_DRAIN_TIME):
-                await _drain(reply)
-        await self.__aexit__(None, None, None)
+        try:
+            if reply is not None and (reply.length is None or reply.length <= _DRAINED):
+                with move_on_after(_DRAIN_TIME):
+                    await _drain(reply)
+        finally:
+            await self.__aexit__(None, None, None)
 
 
 async def _drain(reply: Reply) -> None:

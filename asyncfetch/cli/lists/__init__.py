@@ -51,7 +51,7 @@ def read(stream: BinaryIO, name: str, *, platform: str | None = None) -> Iterato
 
 def _reader(source: Source, platform: str | None) -> Iterator[Fetch | ListMistake]:
     first = source.first_telling_line()
-    if first.startswith("<"):
+    if first.lstrip().startswith("<"):
         return metalink.read(source)
     if first.split(maxsplit=1)[:1] == ["@EXPLICIT"]:
         return conda.read(source)

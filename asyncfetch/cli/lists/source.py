@@ -68,8 +68,8 @@ class Source:
             if not raw:
                 break
             self._ahead.append(raw)
-            text = raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip()
-            if text and not text.startswith("#"):
+            text = raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").rstrip()
+            if text and not text.lstrip().startswith("#"):
                 return text
         return ""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class WireReply(Reply):
     """One response, read inside the ``async with`` that sent the request."""
 
-    __slots__ = ("_connection", "_open", "_parts", "_timings", "_whole")
+    _last = 0
 
     def __init__(self, connection: Connection, head: Head, *, fresh: bool, first_byte: float) -> None:
         self._connection = connection
@@ -34,6 +34,8 @@ class WireReply(Reply):
         connection = self._connection
         if not self._open:
             raise RuntimeError("the body was read outside of the `async with` that opened it")
+        if connection.complete:
+            return 0
         count = connection.pour(into)
         if connection.complete or count == len(into):
             return count
@@ -58,8 +60,9 @@ class WireReply(Reply):
     @property
     def landed(self) -> int:  # type: ignore[override] - counted where the bytes arrive
         """Bytes that a fill under way, or the one that was cancelled, has put into its buffer."""
-        return self._connection.filled
+        return self._connection.filled if self._open else self._last
 
     def close(self) -> None:
         """End the reading: the connection may be another exchange's from here on."""
         self._open = False
+        self._last = self._connection.filled

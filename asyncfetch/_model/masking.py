@@ -1,0 +1,54 @@
+"""What is secret in the text of a URL, and how it is shown instead.
+
+Rules: ``/t/TOKEN/`` in a path (conda channels), and parameters of a query that sign, grant or identify. Text that is no
+URL is masked by suspicion: nobody can tell where its password ends.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+MASK = "***"
+
+_TOKEN_IN_PATH = re.compile(r"(/t/)[^/]+")
+_SECRET_PARAMETER = re.compile(
+    r"x-amz-.*|x-goog-.*|.*sig(nature)?|.*token.*|.*secret.*|.*passw(or)?d.*|pwd|.*api[-_]?key.*|.*access[-_]?key.*|key"
+    r"|auth.*|.*credential.*|key-pair-id|policy|jwt|session.*|se|sp|sv|hmac|hdnts",
+    re.IGNORECASE | re.DOTALL,
+)
+_SEPARATOR = re.compile("([&;])")
+_UNTIL_PLACE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:)?/{0,2}")
+
+
+def mask_path(path: str) -> str:
+    """Mask the token of a path."""
+    return _TOKEN_IN_PATH.sub(rf"\1{MASK}", path)
+
+
+def mask_query(query: str) -> str:
+    """Mask the values of those parameters that may be secret."""
+    if "=" not in query:
+        return query
+    parts = _SEPARATOR.split(query)
+    for number, part in enumerate(parts):
+        name, equals, _ = part.partition("=")
+        if equals and _SECRET_PARAMETER.fullmatch(unquote(name)):
+            parts[number] = f"{name}={MASK}"
+    return "".join(parts)
+
+
+def mask_text(text: str) -> str:
+    """Mask what may be secret in text that did not parse: all before the last ``@``, and all of a query or fragment.
+
+    A password with a ``/`` or ``?`` that should have been encoded ends in the wrong part, and must not show there.
+    """
+    before, at, after = text.rpartition("@")
+    if at:
+        start = _UNTIL_PLACE.match(before)
+        text = f"{start[0] if start else ''}{MASK}@{after}"
+    tail = re.search(r"[?#]", text)
+    if tail:
+        text = text[: tail.end()] + MASK
+    text = mask_path(text)
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
