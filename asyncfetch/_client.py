@@ -113,9 +113,11 @@ class Client:
         self._tasks.cancel_scope.cancel()
         # what the caller's block raised is the caller's: a task group would wrap it into an ExceptionGroup. Only a
         # cancellation is shown to it, which may be its own
-        cancelled = isinstance(error, anyio.get_cancelled_exc_class())
         try:
-            return await self._tasks.__aexit__(*((kind, error, traceback) if cancelled else (None, None, None)))
+            if isinstance(error, anyio.get_cancelled_exc_class()):
+                return await self._tasks.__aexit__(kind, error, traceback)
+            await self._tasks.__aexit__(None, None, None)
+            return None
         finally:
             with anyio.CancelScope(shield=True):
                 for transport in self._made.values():

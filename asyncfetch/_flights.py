@@ -146,16 +146,17 @@ class Flights:
         finally:
             if outcome is None:
                 outcome = MistakeError("the client was closed, or nobody waited any longer", url=fetch.url)
+                outcome.fetch = fetch
             else:
                 self._tell(fetch, outcome)
-            if isinstance(outcome, FetchError):
-                outcome.fetch = fetch
             flight.outcome = outcome
             del self._under_way[flight.key]
             if flight.done is not None:
                 flight.done.set()
 
     def _tell(self, fetch: Fetch, outcome: Outcome) -> None:
+        if isinstance(outcome, FetchError):
+            outcome.fetch = fetch
         if log.isEnabledFor(logging.INFO):
             log.info("%r" if isinstance(outcome, Result) else "%s", outcome)
         if self._around.observer is not None:

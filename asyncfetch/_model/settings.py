@@ -74,7 +74,7 @@ class Timeouts:
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and value > 0):
                 raise MistakeError(f"Timeouts.{name} is a number of seconds above 0, or None, not {value!r}")
-        stall = self.stall
+        stall: object = self.stall  # whatever a caller gave
         if stall is not None and not (
             isinstance(stall, tuple | list) and len(stall) == 2 and all(_is_number(part) and part > 0 for part in stall)
         ):

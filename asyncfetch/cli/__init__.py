@@ -47,7 +47,7 @@ def _run(options: Namespace, *, own_process: bool) -> int:
     import asyncfetch
 
     from .interruption import Interruption
-    from .output import OutputClosed, Report
+    from .output import OutputClosed, OutputFailed, Report
     from .tally import Tally
     from .wishes import Usage
 
@@ -65,8 +65,11 @@ def _run(options: Namespace, *, own_process: bool) -> int:
             if own_process:  # what Python flushes at its end must find no closed pipe
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return 141
-        except OSError as error:
-            print(f"asyncfetch: error: cannot write standard output: {error.strerror or error}", file=sys.stderr)
+        except OutputFailed as error:
+            print(f"asyncfetch: error: cannot write standard output: {error}", file=sys.stderr)
+            return 1
+        except OSError as error:  # no place for a temporary file
+            print(f"asyncfetch: error: {error}", file=sys.stderr)
             return 1
 
 

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 import asyncfetch
 
-from .far_ends import FAR_ENDS
 from .output import shown
-from .scenes import Stage, Surprise, scenes
+from .scenes import Stage, Surprise, scenes, settings_for
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -30,15 +29,13 @@ async def demo(_options: Namespace, report: Report, _tally: Tally) -> int:
     with ExitStack() as leave:
         folder = leave.enter_context(tempfile.TemporaryDirectory(prefix="asyncfetch-demo-"))
         try:
-            far_ends = {scheme: leave.enter_context(open_end(folder)) for scheme, open_end in FAR_ENDS.items()}
+            from asyncfetch.testing.far_ends import FAR_ENDS
+
+            far_ends = {scheme: leave.enter_context(opened()) for scheme, opened in FAR_ENDS.items()}
         except ImportError as error:
             report.say(f"asyncfetch: error: the demo needs {error.name}: pip install 'asyncfetch[testing]'")
             return 1
-        # nothing of the user's own environment takes part: no proxy, no password
-        settings = asyncfetch.Settings(trust_env=False, retry=asyncfetch.Retry(backoff=0.05))
-        for far_end in far_ends.values():
-            settings = far_end.settings(settings)
-        stage = Stage(far_ends, folder, settings)
+        stage = Stage(far_ends, folder, settings_for(far_ends))
         await report.line(f"{'':4}  {'what':33}  {'seconds':>7}  what happened")
         for what, scene in scenes(stage):
             began = time.perf_counter()
@@ -57,4 +54,4 @@ async def demo(_options: Namespace, report: Report, _tally: Tally) -> int:
 
 
 def _leftovers(stage: Stage) -> list[str]:
-    return [name for name in os.listdir(os.path.join(stage.folder, "fetched")) if ".part" in name]
+    return [name for _, _, names in os.walk(os.path.join(stage.folder, "fetched")) for name in names if ".part" in name]

@@ -12,6 +12,7 @@ import os
 import select
 import stat
 import sys
+import warnings
 from contextlib import ExitStack
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Self
@@ -21,6 +22,7 @@ import asyncfetch
 if TYPE_CHECKING:
     from argparse import Namespace
     from datetime import datetime
+    from typing import TextIO
 
     from .progress import Bars
 
@@ -29,6 +31,10 @@ _ATOMIC = 4096  # PIPE_BUF: so much goes into a pipe at once when select says th
 
 class OutputClosed(Exception):
     """Nobody reads standard output any more."""
+
+
+class OutputFailed(Exception):
+    """Standard output cannot be written: a full disk, mostly."""
 
 
 def shown(text: str) -> str:
@@ -67,6 +73,8 @@ class Standard:
                 await to_thread.run_sync(_write, self._descriptor, data, abandon_on_cancel=True)
         except (BrokenPipeError, ConnectionResetError) as error:
             raise OutputClosed from error
+        except OSError as error:
+            raise OutputFailed(error.strerror or str(error)) from error
 
     def _has_room(self) -> bool:
         return os.name == "posix" and bool(select.select((), (self._descriptor,), (), 0)[1])
@@ -92,7 +100,10 @@ class Report:
         self._leave = ExitStack()
 
     def __enter__(self) -> Self:
-        """Let what the engine logs come to standard error, as long as this lasts."""
+        """Let what the engine logs and warns of come to standard error, as long as this lasts."""
+        self._leave.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = self._warn
         logger, saying = logging.getLogger("asyncfetch"), _Saying(self)
         self._leave.callback(logger.removeHandler, saying)
         self._leave.callback(setattr, logger, "propagate", logger.propagate)
@@ -105,6 +116,17 @@ class Report:
 
     def __exit__(self, *_: object) -> None:
         self._leave.close()
+
+    def _warn(  # noqa: PLR0917 - as below
+        self,
+        message: Warning | str,
+        category: type[Warning],  # noqa: ARG002 - the signature is that of warnings.showwarning
+        filename: str,  # noqa: ARG002 - as above
+        lineno: int,  # noqa: ARG002 - as above
+        file: TextIO | None = None,  # noqa: ARG002 - as above
+        line: str | None = None,  # noqa: ARG002 - as above
+    ) -> None:
+        self.say(f"asyncfetch: warning: {shown(str(message))}")
 
     @property
     def status(self) -> int:

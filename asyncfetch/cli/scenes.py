@@ -6,7 +6,7 @@ Rule: a scene holds only if what the servers counted agrees with it.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +18,8 @@ from .tally import size_text
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from asyncfetch.testing import HttpServer
-
-    from .far_ends import FarEnd
+    from asyncfetch.testing import HttpServer, Pattern
+    from asyncfetch.testing.far_ends import FarEnd
 
 LARGE = 24_000_000  # bytes; large enough to be cut in the middle, small enough for a slow laptop
 SMALL, MANY = 4_000, 400
@@ -41,9 +40,12 @@ class Stage:
     @property
     def server(self) -> HttpServer:
         """The http server, which does wrong on cue."""
-        server = self.far_ends["http"].server
-        assert server is not None
+        server: HttpServer = self.far_ends["http"].server  # type: ignore[attr-defined]  # that of http has one
         return server
+
+    def put(self, scheme: str, name: str, data: Pattern) -> str:
+        """Publish bytes at a far end and give their URL."""
+        return self.far_ends[scheme].publish(name, data.read())
 
     def path(self, name: str) -> str:
         """Give the path of a file to fetch into."""
@@ -66,6 +68,19 @@ def scenes(stage: Stage) -> list[tuple[str, Callable[[], Awaitable[str]]]]:
     ]
 
 
+def settings_for(far_ends: dict[str, FarEnd]) -> asyncfetch.Settings:
+    """Give settings that reach all far ends: what each needs beyond the defaults, put together."""
+    # nothing of the user's own environment takes part: no proxy, no password
+    settings, default = (
+        asyncfetch.Settings(trust_env=False, retry=asyncfetch.Retry(backoff=0.05)),
+        asyncfetch.Settings(),
+    )
+    for far_end in far_ends.values():
+        needs = {one.name: getattr(far_end.settings, one.name) for one in fields(default)}
+        settings = replace(settings, **{name: need for name, need in needs.items() if need != getattr(default, name)})
+    return settings
+
+
 def expect(condition: object, otherwise: str) -> None:
     """Raise Surprise unless the condition holds."""
     if not condition:
@@ -77,7 +92,7 @@ async def whole(stage: Stage, scheme: str) -> str:
     from asyncfetch.testing import Pattern
 
     data = Pattern(LARGE, seed=1)
-    url = stage.far_ends[scheme].put("whole.bin", data)
+    url = stage.put(scheme, "whole.bin", data)
     async with asyncfetch.Client(settings=stage.settings) as client:
         result = await client.fetch(url, stage.path(f"{scheme}.bin"), digest=f"sha256:{data.sha256}")
     expect(os.path.getsize(stage.path(f"{scheme}.bin")) == LARGE, "the file has another size")
@@ -147,7 +162,7 @@ async def mirror(stage: Stage) -> str:
 
     data = Pattern(LARGE, seed=5)
     resource = stage.server.serve("/wrong.bin", data, always=[Corrupt(at=LARGE - 1)])
-    good = stage.far_ends["https"].put("right.bin", data)
+    good = stage.put("https", "right.bin", data)
     async with asyncfetch.Client(settings=stage.settings) as client:
         result = await client.fetch(resource.url, stage.path("mirror.bin"), digest=resource.digest, mirrors=[good])
     expect(result.source.scheme == "https", f"it came from {result.source}")
@@ -183,7 +198,7 @@ async def unknown(stage: Stage) -> str:
     """Trust no authority that nobody named."""
     from asyncfetch.testing import Pattern
 
-    url = stage.far_ends["https"].put("unknown.bin", Pattern(SMALL))
+    url = stage.put("https", "unknown.bin", Pattern(SMALL))
     async with asyncfetch.Client(settings=replace(stage.settings, trust=asyncfetch.Trust())) as client:
         failure = await _failure(client.fetch(url, stage.path("unknown.bin")))
     expect(isinstance(failure, asyncfetch.Untrusted), f"it was trusted: {failure!r}")

@@ -88,10 +88,11 @@ class Tally:
     def last_words(self) -> str:
         """Say what an interrupted command has kept."""
         kept = [f"kept {count_text(self.files)}"] if self.files else []
-        parts = [line for line in list(self.active.values()) if line.done]
+        parts = list(self.active.values())
         if parts:
+            done = sum(line.done for line in parts)  # as the last events said; a little more may be there
             count = "an unfinished file" if len(parts) == 1 else f"{len(parts)} unfinished files"
-            kept.append(f"{'' if kept else 'kept '}{size_text(sum(line.done for line in parts))} of {count}")
+            kept.append(f"{'' if kept else 'kept '}{size_text(done) if done else 'what had come'} of {count}")
         if not kept:
             return "nothing was kept"
         resume = ", which the same command continues" if parts else ""

@@ -95,6 +95,17 @@ async def leaving_early(transport: Transport, far_end: FarEnd) -> None:
     same(await fetched(transport, url), LARGE, "the body after those left early")
 
 
+async def landed(transport: Transport, far_end: FarEnd) -> None:
+    """``landed`` counts for a fill under way only: it is 0 before the first one, and when one has come back."""
+    url = far_end.publish("landed", SMALL)
+    view = memoryview(bytearray(500))
+    for _ in range(2):  # the second body may come over the connection of the first
+        async with transport.open(Request(Url(url))) as body:
+            must(body.landed == 0, f"{body.landed} bytes have landed before the first fill")
+            while count := await body.fill(view):
+                must(body.landed == 0, f"{body.landed} bytes have landed after a fill gave {count}")
+
+
 async def cancellation(transport: Transport, far_end: FarEnd) -> None:
     """Cancelling a fill that waits ends it; ``landed`` bytes lie in its buffer; the transport goes on."""
     at = 1_000
@@ -167,5 +178,5 @@ async def cut(transport: Transport, far_end: FarEnd) -> None:
 
 
 RULES = (
-    small_buffers, large_bodies, chunks, descriptor, several_open, leaving_early, cancellation, flushing, cut
+    small_buffers, large_bodies, chunks, descriptor, several_open, leaving_early, landed, cancellation, flushing, cut
 )  # fmt: skip

@@ -7,6 +7,7 @@ down. An OSError is the peer's business and ends the connection; anything else i
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
 import ssl
@@ -237,7 +238,9 @@ class Connection:
     def _reset(self) -> None:
         """Break with RST: unsent bytes would be lost, so they leave first; then SO_LINGER 0 and close."""
         _drain(self._socket)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+        )
         self._socket.close()
 
     def _close_notify(self) -> None:

@@ -75,7 +75,12 @@ def proftpd(
     limit = f"MaxClientsPerHost {per_host}" if per_host else ""
     modules = place() / "usr" / "lib" / "proftpd"
     text = CONFIGURATION.format(
-        modules=modules if modules.exists() else "/usr/lib/proftpd", port=port, work=work, log=log, tls=secure, limit=limit
+        modules=modules if modules.exists() else "/usr/lib/proftpd",
+        port=port,
+        work=work,
+        log=log,
+        tls=secure,
+        limit=limit,
     )
     (work / "proftpd.conf").write_text(text)
     binary = find("proftpd")

@@ -276,6 +276,22 @@ class EndsOnlyOnce(MemoryTransport):
             yield body
 
 
+class CountsTwice(MemoryTransport):
+    """Leaves in ``landed`` what a fill has given already."""
+
+    @asynccontextmanager
+    async def open(self, request):
+        async with super().open(request) as body:
+            fill = body.fill
+
+            async def forgetful(into):
+                body.landed = await fill(into)
+                return body.landed
+
+            body.fill = forgetful
+            yield body
+
+
 class NeverFlushes(MemoryTransport):
     """Waits until the buffer is full, whatever flush says."""
 
@@ -289,6 +305,7 @@ class NeverFlushes(MemoryTransport):
                 while done < len(into) and (count := await fill(into[done:])):
                     done += count
                     body.landed = done
+                body.landed = 0
                 return done
 
             body.fill = patient
@@ -312,6 +329,7 @@ WRONG_TRANSPORTS = [
     (RunsOutOfConnections, "leaving_early"),
     (SwallowsExceptions, "leaving_early"),
     (SwallowsCancellation, "cancellation"),
+    (CountsTwice, "landed"),
     (WritesPastSmallBuffers, "small_buffers"),
     (NoValidator, "validators"),
     (NewValidatorEachTime, "validators"),

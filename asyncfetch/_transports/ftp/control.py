@@ -68,11 +68,10 @@ class _Client(aioftp.Client):
 
 
 class About(NamedTuple):
-    """What SIZE and MDTM say of a path; None where the server does not. ``refused``: its reply to SIZE, a 5xx."""
+    """What SIZE and MDTM say of a path; None where the server does not."""
 
     size: int | None
     modified: str | None
-    refused: Reply | None
 
 
 class Control:
@@ -187,23 +186,21 @@ class Control:
             # some servers take names for UTF-8 only when told so (RFC 2640 section 3.2); their answer changes nothing
             self.lacks.add("OPTS")
             await self.ask("OPTS UTF8 ON")
-        size, refused = await self._fact("SIZE", path, _SIZE)
-        modified, _ = (None, None) if refused is not None else await self._fact("MDTM", path, _TIME)
-        return About(None if size is None else int(size), modified, refused)
+        size = await self._fact("SIZE", path, _SIZE)
+        if size is None and "SIZE" not in self.lacks:
+            return About(None, None)  # MDTM will not know it either
+        return About(None if size is None else int(size), await self._fact("MDTM", path, _TIME))
 
-    async def _fact(self, command: str, path: str, form: re.Pattern[str]) -> tuple[str | None, Reply | None]:
+    async def _fact(self, command: str, path: str, form: re.Pattern[str]) -> str | None:
         if command in self.lacks:
-            return None, None
+            return None
         reply = await self.ask(f"{command} {path}")
-        if reply.code == 213:
-            match = form.match(reply.text)
-            return (match[1] if match else None), None
         if 400 <= reply.code < 500:
             raise Refused(reply, command)
         if reply.code in {500, 502, 503, 504}:
             self.lacks.add(command)
-            return None, None
-        return None, reply
+        match = form.match(reply.text) if reply.code == 213 else None
+        return match[1] if match else None
 
     async def go(self, path: str) -> None:
         """Go to a folder."""

@@ -12,6 +12,7 @@ like any other here: the size and the server's last reply tell whether the file 
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .data import DataConnection
@@ -19,17 +20,16 @@ from .data import DataConnection
 if TYPE_CHECKING:
     import asyncio
 
-CIPHERTEXT = 256 * 1024  # bytes read at a time
-
 
 class SecureDataConnection(DataConnection):
     """A data connection whose handshake resumes ``session``, if there is one, for the server ``host``."""
+
+    ASIDE = 256 * 1024  # bytes of ciphertext read at a time
 
     def __init__(
         self, patience: float | None, context: ssl.SSLContext, session: ssl.SSLSession | None, host: str
     ) -> None:
         super().__init__(patience)
-        self._ciphertext = memoryview(bytearray(CIPHERTEXT))
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host, session=session)
         self._shaken: asyncio.Future[None] | None = self._loop.create_future()
@@ -72,6 +72,15 @@ class SecureDataConnection(DataConnection):
         if self._outgoing.pending and self._transport is not None and not self._transport.is_closing():
             self._transport.write(self._outgoing.read())
 
+    def _end(self, error: Exception | None) -> None:
+        """Close, too, and say so: vsftpd does not give its last reply before."""
+        super()._end(error)
+        with suppress(ssl.SSLError, ValueError):
+            self._tls.unwrap()
+        self._send()
+        if self._transport is not None:
+            self._transport.close()
+
     def _pour(self) -> None:
         """Decrypt into the buffer lent."""
         view = self._view
@@ -101,11 +110,11 @@ class SecureDataConnection(DataConnection):
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - one size
         """Give the place for ciphertext."""
-        return self._ciphertext
+        return self._place
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take ciphertext in."""
-        self._incoming.write(self._ciphertext[:nbytes])
+        self._incoming.write(self._place[:nbytes])
         self._seen = self._loop.time()
         self._go_on()
 
@@ -130,3 +139,5 @@ class SecureDataConnection(DataConnection):
             self._shake()
         elif self._view is not None:
             self._pour()
+        else:
+            self._wake()

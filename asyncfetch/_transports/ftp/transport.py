@@ -113,10 +113,8 @@ class FtpTransport:
             if error.command != "RETR":
                 raise
             known = about.size is not None
-            raise await self._refusal(control, path, error, known=known) from error
-
-    async def _refusal(self, control: Control, path: str, error: Refused, *, known: bool = False) -> Exception:
-        return await refusal(control, path, error, self._settings.timeouts, wanted=Found.FILE, known=known)
+            timeouts = self._settings.timeouts
+            raise await refusal(control, path, error, timeouts, wanted=Found.FILE, known=known) from error
 
     async def _otherwise(self, control: Control, path: str, about: About) -> About:
         """Ask in another way for what SIZE did not say."""
@@ -126,10 +124,7 @@ class FtpTransport:
                 return _facts(reply, about)
             if reply.code in {500, 502, 504}:
                 control.lacks.add("MLST")
-        # no word of it but from SIZE; without even that, ask for the file itself, and leave it
-        refused = about.refused
-        if refused is not None:
-            raise await self._refusal(control, path, Refused(refused, "SIZE"))
+        # what RETR says of it is clearer than what SIZE does (pure-ftpd); if it is granted, we leave
         transfer = await self._retrieve(control, path, about, 0)
         await transfer.leave()
         return about
@@ -175,5 +170,5 @@ def _facts(reply: Reply, about: About) -> About:
         if found.kind == "directory":
             raise NotFound(f"it is a folder, not a file: {reply}", status=reply.code)
         modified = re.search(r"modify=([\d.]+);", facts, re.IGNORECASE)
-        return About(found.size, modified[1] if modified else about.modified, None)
+        return About(found.size, modified[1] if modified else about.modified)
     return about

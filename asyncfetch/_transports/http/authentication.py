@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..._model.errors import MistakeError, ProtocolViolation
+from ..._model.errors import FetchError, MistakeError, ProtocolViolation
 from . import _httpx
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ class Dialogue:
 
     async def begin(self) -> list[tuple[str, str]]:
         """Give the headers of the first request."""
-        self._request = await anext(self._flow)
+        try:
+            self._request = await anext(self._flow)
+        except Exception as error:
+            raise self._failure(error) from error
         return self._headers()
 
     async def hear(self, reply: Reply) -> list[tuple[str, str]] | None:
@@ -57,6 +60,10 @@ class Dialogue:
             self._request = await self._flow.asend(response)
         except StopAsyncIteration:
             return None
+        except FetchError:  # from reading the reply
+            raise
+        except Exception as error:
+            raise self._failure(error) from error
         if self._rounds >= ROUNDS:
             raise ProtocolViolation(f"it is not satisfied after {ROUNDS} rounds of authentication", url=self._url)
         return self._headers()
@@ -64,6 +71,9 @@ class Dialogue:
     async def aclose(self) -> None:
         """End the generator; it may hold a lock."""
         await self._flow.aclose()
+
+    def _failure(self, error: Exception) -> MistakeError:
+        return MistakeError(f"its httpx.Auth failed: {type(error).__name__}: {error}", url=self._url)
 
     def _headers(self) -> list[tuple[str, str]]:
         request = self._request

@@ -163,6 +163,15 @@ class Connection(asyncio.BufferedProtocol):
             self._poll.register(descriptor, select.POLLIN)
         return bool(self._poll.poll(0))
 
+    def hand_over(self) -> asyncio.Transport:
+        """Give the transport away, which leads through a tunnel now. Raises ProtocolViolation if there are bytes."""
+        transport = self._transport
+        if transport is None or self._ended or self._start != self._end:
+            raise ProtocolViolation("bytes came before the tunnel was in use", url=self.url)
+        self._transport = None
+        self.usable = False
+        return transport
+
     @property
     def waiting(self) -> bool:
         """Someone waits for the far end's next byte, and reading is not paused."""
@@ -372,6 +381,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def _lose(self, cause: Exception | None) -> None:
         """The far end is gone before the exchange was over."""
+        if isinstance(cause, FetchError):
+            self._fail(cause)
+            return
         how = "reset the connection" if isinstance(cause, ConnectionError) else "closed the connection"
         if self._doing == _HEAD:
             when = "in the head of its answer" if self.answered else "before it answered"

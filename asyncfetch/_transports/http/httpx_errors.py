@@ -42,6 +42,7 @@ _KINDS: dict[str, tuple[type[FetchError], str]] = {
     "LocalProtocolError": (MistakeError, "the request cannot be sent as it is"),
     "RemoteProtocolError": (ProtocolViolation, "the answer is not HTTP"),
     "ProtocolError": (ProtocolViolation, "the answer is not HTTP"),
+    "SSEError": (ProtocolViolation, "the answer is no event stream"),
     "DecodingError": (ProtocolViolation, "the body cannot be decoded"),
     "TooManyRedirects": (ProtocolViolation, "too many redirects"),
     "TransportError": (Interrupted, "the exchange failed"),

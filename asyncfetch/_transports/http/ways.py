@@ -1,9 +1,9 @@
-"""The ways to an origin: straight, or through a proxy; in the clear, or under TLS."""
+"""The ways to an origin: straight, or through a proxy; in the clear, or under TLS; and all of these on top of another."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..._model.errors import TimedOut
 from .connection import Connection
@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 
     from ..._model.url import Url
     from .route import Route
+    from .tls import Tls
 
 
 class Ways:
     """Makes connections on one loop, each within ``patience`` seconds."""
-
-    __slots__ = ("_context", "_loop", "_patience", "_resolver")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, context: Callable[[], Awaitable[SSLContext]], patience: float | None
@@ -30,22 +29,60 @@ class Ways:
         self._context = context
         self._patience = patience
         self._resolver = Resolver(loop)
+        self._encrypted: memoryview | None = None
 
     async def dial(self, route: Route, url: Url) -> Connection:
-        """Make a connection along a route. Raises ConnectFailed, TimedOut, Untrusted, AccessDenied, Busy."""
+        """Make a connection along a route.
+
+        Raises ConnectFailed, TimedOut, Untrusted, AccessDenied, Busy, Interrupted and ProtocolViolation.
+        """
         try:
             async with asyncio.timeout(self._patience) as scope:
                 return await self._dial(route, url)
         except TimeoutError as error:
             if not scope.expired():
                 raise
-            where = route.proxy or f"{route.host}:{route.port}"
-            raise TimedOut(f"no connection to `{where}` in {self._patience:g} s", url=url) from error
+            where = f"the proxy `{route.proxy}`" if route.proxy else f"`{route.host}` port {route.port}"
+            raise TimedOut(f"no connection to {where} in {self._patience:g} s", url=url) from error
 
     async def _dial(self, route: Route, url: Url) -> Connection:
         began = self._loop.time()
-        sock = await connect(self._resolver, route.host, route.port, url)
+        proxy = route.proxy
+        host, port = (route.host, route.port) if proxy is None else (proxy.host, cast("int", proxy.origin[2]))
+        # the ends of TLS come first: what can go wrong in making them goes wrong before there is a socket
+        first = await self._end_of_tls(host, url) if (proxy.scheme == "https" if proxy else route.secure) else None
+        second = await self._end_of_tls(route.host, url) if proxy and route.secure else None
+        sock = await connect(self._resolver, host, port, url)
+        connected = self._loop.time()
         connection = Connection(self._loop)
-        await self._loop.create_connection(lambda: connection, sock=sock)
-        connection.connect = self._loop.time() - began
+        if first is None:
+            await self._loop.create_connection(lambda: connection, sock=sock)
+        else:
+            await self._loop.create_connection(lambda: first, sock=sock)
+            await self._secure(first, connection, host, url)
+        if second is not None:
+            from .tunnel import open_tunnel
+
+            through = await open_tunnel(connection, route, url)
+            connection = Connection(self._loop)
+            through.set_protocol(second)
+            second.connection_made(through)
+            await self._secure(second, connection, route.host, url)
+        connection.connect = connected - began
+        if first or second:
+            connection.tls = self._loop.time() - connected
         return connection
+
+    async def _end_of_tls(self, host: str, url: Url) -> Tls:
+        from . import handshake
+        from .tls import ENCRYPTED
+
+        if self._encrypted is None:
+            self._encrypted = memoryview(bytearray(ENCRYPTED))
+        return handshake.begin(self._loop, await self._context(), host, self._encrypted, url)
+
+    async def _secure(self, tls: Tls, connection: Connection, host: str, url: Url) -> None:
+        from .handshake import finish
+
+        await finish(tls, host, url)
+        tls.carry(connection)

@@ -50,6 +50,7 @@ _HINTS = {
     "AccountProblem": "the AWS account has a problem that its owner must solve",
     "SignatureDoesNotMatch": _KEYS,
     "InvalidAccessKeyId": _KEYS,
+    "UnsupportedAlgorithm": _KEYS,  # what rclone says to a request that is not signed
     "AuthorizationHeaderMalformed": "set the region of the bucket",
     "AuthorizationQueryParametersError": "set the region of the bucket",
     "RequestTimeTooSkewed": "set the clock of this machine: it is more than 15 minutes off",
@@ -115,7 +116,7 @@ def error_of(failure: Failure, url: Url, *, ranged: bool, anonymous: bool, now: 
         return Busy(reason, retry_after=retry_after(failure.fields, now), **more)
     if code in _HINTS or status in (401, 403, 407, 451):
         hint = _HINTS.get(code or "AccessDenied")
-        if anonymous and code in ("", "AccessDenied"):
+        if anonymous and code in ("", "AccessDenied", "UnsupportedAlgorithm"):
             hint = _NO_KEYS
         return AccessDenied(reason, hint=hint, **more)
     if ranged and status in (412, 416):

@@ -45,14 +45,14 @@ def read_page(data: bytes, url: Url, prefix: str) -> Page:
     if name_of(root) != "ListBucketResult":
         raise ProtocolViolation(f"a {name_of(root)} in place of a listing", url=url)
     is_encoded = child_text(root, "EncodingType") == "url"
-    entries = tuple(_entries(root, url, prefix, is_encoded=is_encoded))
+    entries = sorted(_entries(root, url, prefix, is_encoded=is_encoded), key=lambda entry: entry.url.path)
     token = None
     if child_text(root, "IsTruncated").lower() == "true":
         token = child_text(root, "NextContinuationToken")
         if not token:
             raise ProtocolViolation("a listing that is cut, without saying how it goes on", url=url)
     found = children(root, "Contents") or children(root, "CommonPrefixes")
-    return Page(entries, bool(found), token)
+    return Page(tuple(entries), bool(found), token)
 
 
 def _entries(root: Element, url: Url, prefix: str, *, is_encoded: bool) -> Iterator[Entry]:

@@ -83,9 +83,7 @@ def test_places_that_are_meant(prefix, url):
     ],
 )
 def test_places_that_are_not_meant(prefix, url):
-    assert shown(url.replace("h.example@", "h.example%40"), auth={prefix: ME}) is None if "@" not in url else True
-    found = shown(url, auth={prefix: ME})
-    assert found != ME
+    assert shown(url, auth={prefix: ME}) != ME
 
 
 def test_the_longest_prefix_wins():
@@ -119,7 +117,6 @@ def test_an_object_is_handed_on():
         {"https://h.example/": ("secret",)},
         {"https://h.example/": ("secret", 1)},
         {"https://h.example/": None},
-        {"https://h.example/": Bearer("secret\r\nX: 1")},
         {"https://h.example/": Bearer("sec ret")},
         {"https://h.example/": ("sec:ret", "pw")},
     ],

@@ -1,0 +1,61 @@
+"""A tunnel through an HTTP proxy: CONNECT (RFC 9110 section 9.3.6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..._model.errors import AccessDenied, Busy, ConnectFailed, FetchError, Interrupted, ProtocolViolation
+from .route import proxy_authorization
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ..._model.url import Url
+    from .connection import Connection
+    from .head import Head
+    from .route import Route
+
+
+async def open_tunnel(connection: Connection, route: Route, url: Url) -> asyncio.Transport:
+    """Ask the proxy at the other end for a tunnel to the route's host; give the transport that leads through it.
+
+    Raises AccessDenied (407 and 403), Busy (429, 503), ConnectFailed, Interrupted and ProtocolViolation.
+    """
+    proxy = route.proxy
+    assert proxy is not None
+    host = f"[{route.host}]" if ":" in route.host else route.host
+    place = f"{host}:{route.port}"
+    request = f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{proxy_authorization(proxy)}\r\n"
+    try:
+        if connection.usable:
+            await connection.ask(request.encode("ascii"), url, bodiless=True)
+        head = connection.head
+        if connection.error is not None or head is None:
+            cause = connection.error
+            if isinstance(cause, ProtocolViolation):
+                raise cause
+            raise Interrupted(f"the proxy `{proxy}` closed the connection", url=url) from cause
+        if not 200 <= head.status < 300:
+            raise _refusal(head, proxy, url)
+        return connection.hand_over()
+    except BaseException:
+        connection.drop()
+        raise
+
+
+def _refusal(head: Head, proxy: Url, url: Url) -> FetchError:
+    status = head.status
+    if status == 407:
+        return AccessDenied(
+            f"the proxy `{proxy}` wants other credentials" if proxy.userinfo else f"the proxy `{proxy}` wants credentials",
+            url=url,
+            status=status,
+            hint="they belong into the proxy's URL: http://user:password@host:port",
+        )
+    if status == 403:
+        return AccessDenied(f"the proxy `{proxy}` does not allow it", url=url, status=status)
+    if status in (429, 503):
+        after = next((value for name, value in head.headers if name == "retry-after"), "")
+        seconds = float(after) if after.isascii() and after.isdigit() else None
+        return Busy(f"the proxy `{proxy}` answered {status}", url=url, status=status, retry_after=seconds)
+    return ConnectFailed(f"the proxy `{proxy}` answered {status} when asked for a tunnel", url=url, status=status)

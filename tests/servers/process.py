@@ -1,0 +1,112 @@
+"""Find, start and stop a server: a process of its own group, ended by its id."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATIENCE = 15.0  # seconds for a server to begin listening
+
+
+@dataclass(frozen=True)
+class FarEnd:
+    """A server that runs: where, whom it knows, and what it wrote down."""
+
+    name: str
+    port: int
+    root: Path
+    log: Path
+    user: str | None = None
+    password: str | None = None
+    anonymous: bool = True
+
+    def url(self, path: str, *, scheme: str = "ftp") -> str:
+        """The URL of a path below the root, with user and password where it does not know anonymous."""
+        who = "" if self.anonymous else f"{quote(self.user or '', safe='')}:{quote(self.password or '', safe='')}@"
+        return f"{scheme}://{who}127.0.0.1:{self.port}/{path}"
+
+
+def place() -> Path:
+    """The folder that `install.sh` fills."""
+    return Path(os.environ.get("ASYNCFETCH_SERVERS") or Path(__file__).parents[2] / ".venv" / "servers")
+
+
+def find(name: str) -> str | None:
+    """The program of a server, unpacked by `install.sh` or installed; None where there is none."""
+    unpacked = place() / "usr" / "sbin" / name
+    if os.access(unpacked, os.X_OK):
+        return str(unpacked)
+    return shutil.which(name, path="/usr/sbin:/usr/local/sbin:/usr/bin")
+
+
+def missing(*names: str) -> str | None:
+    """Why these servers cannot be used here; None when they can."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return "these servers change their root folder, which takes root"
+    absent = [name for name in names if find(name) is None]
+    return f"not here: {', '.join(absent)} (tests/servers/install.sh gets them)" if absent else None
+
+
+def free_port() -> int:
+    """A port that nobody uses at this moment."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def environment() -> dict[str, str]:
+    """What a server needs to find the libraries unpacked beside it."""
+    libraries = glob.glob(str(place() / "usr" / "lib" / "*-linux-gnu"))
+    return {**os.environ, "LD_LIBRARY_PATH": ":".join([*libraries, os.environ.get("LD_LIBRARY_PATH", "")])}
+
+
+@contextmanager
+def running(command: list[str], port: int, output: Path) -> Iterator[None]:
+    """Run a server until the block ends."""
+    with output.open("wb") as sink:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=environment(), start_new_session=True
+        )
+        try:
+            _await_listening(process, port, output)
+            yield
+        finally:
+            _stop(process)
+
+
+def _await_listening(process: subprocess.Popen[bytes], port: int, output: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE):
+                return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{process.args} did not start: {output.read_text(errors='replace')}") from None
+            time.sleep(0.02)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for what in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, what)  # it forks for each session
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()

@@ -1,0 +1,112 @@
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+
+from asyncfetch._model.exchange import Request
+from asyncfetch._model.settings import Settings
+from asyncfetch._model.url import Url
+from asyncfetch._transports.http.transport import HttpTransport
+from asyncfetch._transports.s3 import S3Transport
+from asyncfetch.testing.s3 import S3Server
+from tests.servers.juicefs import juicefs
+from tests.servers.rclone import rclone
+from tests.servers.s3 import BUCKET, PUBLIC, S3Place
+from tests.servers.seaweed import seaweed
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request):
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch, tmp_path):
+    """No AWS setup of the machine's leaks in; gives where the files of one are looked for."""
+    import os
+
+    for name in os.environ:
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws-credentials"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def moto():
+    with S3Server() as server:
+        server.make(PUBLIC)
+        allow = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{PUBLIC}/*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        server.client.put_bucket_policy(Bucket=PUBLIC, Policy=policy)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto_place(moto):
+    return S3Place("moto", moto.endpoint, checks_signatures=False, has_versions=True, has_public=True)
+
+
+def _real(start):
+    @pytest.fixture(scope="session")
+    def place(tmp_path_factory):
+        with start(tmp_path_factory.mktemp(start.__name__)) as running:
+            yield running
+
+    return place
+
+
+seaweed_place, juicefs_place, rclone_place = _real(seaweed), _real(juicefs), _real(rclone)
+
+
+@pytest.fixture(params=["moto", "seaweed", "juicefs"])
+def place(request):
+    """Each S3 server that keeps the rules of ranges."""
+    return request.getfixturevalue(f"{request.param}_place")
+
+
+@pytest.fixture(params=["moto", "seaweed", "juicefs", "rclone"])
+def any_place(request):
+    return request.getfixturevalue(f"{request.param}_place")
+
+
+class Watched:
+    """An http transport that notes what goes through it."""
+
+    def __init__(self, settings):
+        self.http = HttpTransport(settings)
+        self.sent = []
+
+    def send(self, method, url, headers):
+        self.sent.append((method, url, dict(headers)))
+        return self.http.send(method, url, headers)
+
+
+@asynccontextmanager
+async def s3(settings=None, auth=None):
+    """An S3 transport; ``transport.sent`` lists the requests it made."""
+    settings = settings or Settings()
+    watched = Watched(settings)
+
+    async def lend(scheme):
+        return watched
+
+    transport = S3Transport(settings, auth=auth, lend=lend)
+    transport.sent = watched.sent
+    try:
+        yield transport
+    finally:
+        await transport.aclose()
+        await watched.http.aclose()
+
+
+async def content(transport, url, **more):
+    """What an object holds, and the body it came in."""
+    async with transport.open(Request(Url(url), **more)) as body:
+        return b"".join([chunk async for chunk in body.chunks]), body
+
+
+__all__ = ["BUCKET", "PUBLIC"]
