@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from ._flights import destination
+from ._flights import Crew
 from ._model.errors import FetchError
 from ._model.fetch import Fetch
 from ._signal import signal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 
     from ._flights import Flights, Outcome
     from ._model.url import Url
@@ -46,9 +46,9 @@ class Batch:
         self._outcomes: deque[tuple[int, Outcome]] = deque()
         self._arrived: Signal | None = None
         self._room: Signal | None = None
-        self._mine: dict[Fetch, None] = {}
+        self._crews: set[Crew] = set()
 
-    async def outcomes(self) -> AsyncIterator[tuple[int, Outcome]]:
+    async def outcomes(self) -> AsyncGenerator[tuple[int, Outcome]]:
         """Give (number of the wish, outcome), as they finish."""
         self._grow()
         try:
@@ -76,29 +76,32 @@ class Batch:
             self._flights.tasks.start_soon(self._work)
 
     async def _work(self) -> None:
+        crew = Crew()
+        self._crews.add(crew)
         try:
-            while (item := await self._next()) is not None:
-                self._grow()
-                number, wish = item
-                self._outcomes.append((number, await self._one(wish)))
-                self._notify()
-                while len(self._outcomes) >= 2 * self._width and not self._closed:
-                    self._room = self._room or signal()
-                    await self._room.wait()
+            with crew.scope:
+                while (item := await self._next()) is not None:
+                    if self._tasks < self._width:
+                        self._grow()
+                    number, wish = item
+                    try:
+                        fetch = wish if isinstance(wish, Fetch) else Fetch(wish)
+                        outcome: Outcome = await self._flights.outcome(fetch, crew)
+                    except FetchError as error:
+                        outcome = error
+                    self._outcomes.append((number, outcome))
+                    self._notify()
+                    if len(self._outcomes) >= 2 * self._width:
+                        await self._wait_for_room()
         finally:
+            self._crews.discard(crew)
             self._tasks -= 1
             self._notify()
 
-    async def _one(self, wish: Wish) -> Outcome:
-        try:
-            fetch = wish if isinstance(wish, Fetch) else Fetch(wish)
-            self._mine[fetch] = None
-            try:
-                return await self._flights.outcome(fetch)
-            finally:
-                self._mine.pop(fetch, None)
-        except FetchError as error:
-            return error
+    async def _wait_for_room(self) -> None:
+        while len(self._outcomes) >= 2 * self._width and not self._closed:
+            self._room = self._room or signal()
+            await self._room.wait()
 
     async def _next(self) -> tuple[int, Wish] | None:
         if self._exhausted:
@@ -134,11 +137,10 @@ class Batch:
         """Cancel what is under way for us alone, and wait until no task of ours is left."""
         if self._room is not None:
             self._room.set()
-        for fetch in self._mine:
-            path = None if fetch.to is None else destination(fetch)
-            flight = self._flights.under_way((fetch, None) if path is None else path)
-            if flight is not None and flight.waiting <= 1:
-                flight.scope.cancel()
+        flights = [crew.flight for crew in self._crews if crew.flight is not None and crew.flight.outcome is None]
+        for flight in set(flights):
+            if flight.waiting <= flights.count(flight):
+                flight.end()
         while self._tasks:
             self._arrived = signal()
             await self._arrived.wait()

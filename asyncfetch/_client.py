@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -159,15 +159,17 @@ class Client:
     async def fetch_all(self, fetches: Iterable[str | Url | Fetch]) -> list[Result | FetchError]:
         """Fetch many; a list in their order, with the Result or the FetchError of each. One failure ends no other."""
         batch = Batch(self._ready(), fetches, self._width())
-        outcomes = {number: outcome async for number, outcome in batch.outcomes()}
+        async with aclosing(batch.outcomes()) as stream:
+            outcomes = {number: outcome async for number, outcome in stream}
         return [outcomes[number] for number in range(len(outcomes))]
 
     async def as_fetched(
         self, fetches: Iterable[str | Url | Fetch] | AsyncIterable[str | Url | Fetch]
     ) -> AsyncIterator[Result | FetchError]:
         """Fetch many; each Result or FetchError as it is there (``error.fetch`` is the wish). Any number of wishes."""
-        async for _, outcome in Batch(self._ready(), fetches, self._width()).outcomes():
-            yield outcome
+        async with aclosing(Batch(self._ready(), fetches, self._width()).outcomes()) as stream:
+            async for _, outcome in stream:
+                yield outcome
 
     async def read(
         self, url: str | Url, *, limit: int | None = None, headers: Mapping[str, str] | None = None
@@ -211,8 +213,13 @@ class Client:
         transport = await self._transport(parsed)
         await self._gates.enter(parsed.origin)
         try:
-            async for entry in transport.list(parsed):
-                yield entry
+            entries = transport.list(parsed)
+            try:
+                async for entry in entries:
+                    yield entry
+            finally:
+                if hasattr(entries, "aclose"):
+                    await entries.aclose()
         finally:
             self._gates.leave(parsed.origin)
 
@@ -223,6 +230,9 @@ class Client:
         transport = await self._transport(url)
         queue = Attempts(1, self.settings.retry, random.random)
         while True:
+            if until := self._gates.cool_until(url.origin):
+                await anyio.sleep(max(0.0, until - time.perf_counter()))
+                continue
             try:
                 await self._gates.enter(url.origin)
                 answered = False
@@ -235,6 +245,8 @@ class Client:
                         self._gates.leave(url.origin)
             except FetchError as error:
                 retry_after = error.retry_after if isinstance(error, Busy) else None
+                if retry_after:
+                    self._gates.cool(url.origin, min(retry_after, self.settings.retry.retry_after_max))
                 step: Step | None = queue.failed(0, error.verdict, time.perf_counter(), retry_after=retry_after)
                 if step is None:
                     raise

@@ -39,7 +39,7 @@ _SEPARATORS = tuple({os.sep, os.altsep or os.sep, "/"})
 class Flight:
     """One transfer under way, and how many wait for it."""
 
-    __slots__ = ("done", "fetch", "key", "outcome", "path", "scope", "waiting")
+    __slots__ = ("done", "fetch", "key", "left", "outcome", "path", "scope", "waiting")
 
     def __init__(self, fetch: Fetch, path: str | None, key: object) -> None:
         self.fetch = fetch
@@ -47,8 +47,25 @@ class Flight:
         self.key = key
         self.waiting = 0
         self.outcome: Outcome | None = None
-        self.scope = anyio.CancelScope()
+        self.left = False  # everybody who waited has left: it is being ended
+        self.scope: anyio.CancelScope | None = None  # of the task that carries it out
         self.done: Signal | None = None
+
+    def end(self) -> None:
+        """Cancel it: nobody waits for it any longer."""
+        self.left = True
+        if self.scope is not None:
+            self.scope.cancel()
+
+
+class Crew:
+    """A task that carries out one flight after the other, and the scope that ends it."""
+
+    __slots__ = ("flight", "scope")
+
+    def __init__(self) -> None:
+        self.scope = anyio.CancelScope()
+        self.flight: Flight | None = None
 
 
 class Flights:
@@ -77,8 +94,8 @@ class Flights:
         while True:
             flight, new = self._claim(fetch, limit)
             if new:
-                self.tasks.start_soon(self._fly, flight, limit)
-            elif flight.scope.cancel_called:  # everybody left it; when it is gone we try again
+                self.tasks.start_soon(self._fly_alone, flight, limit)
+            elif flight.left:  # when it is gone we try again
                 await _landed(flight)
                 continue
             outcome = await self._wait(flight)
@@ -86,19 +103,20 @@ class Flights:
                 raise outcome
             return outcome
 
-    async def outcome(self, fetch: Fetch) -> Outcome:
-        """Fetch in the task of the caller, which belongs to the client's task group."""
+    async def outcome(self, fetch: Fetch, crew: Crew) -> Outcome:
+        """Fetch in the task of the caller, which belongs to the client's task group and is ready to be cancelled."""
         while True:
             flight, new = self._claim(fetch, None)
+            crew.flight = flight
             if new:
                 flight.waiting = 1
+                flight.scope = crew.scope
                 await self._fly(flight, None)
                 assert flight.outcome is not None
                 return flight.outcome
-            if flight.scope.cancel_called:
-                await _landed(flight)
-                continue
-            return await self._wait(flight)
+            if not flight.left:
+                return await self._wait(flight)
+            await _landed(flight)
 
     async def _wait(self, flight: Flight) -> Outcome:
         flight.waiting += 1
@@ -108,7 +126,7 @@ class Flights:
             self.leave(flight)
             if flight.outcome is None:
                 with anyio.CancelScope(shield=True):
-                    if flight.scope.cancel_called:
+                    if flight.left:
                         await _landed(flight)
         assert flight.outcome is not None
         return flight.outcome
@@ -117,11 +135,13 @@ class Flights:
         """One that waited does so no longer; the last one ends the flight."""
         flight.waiting -= 1
         if flight.waiting == 0 and flight.outcome is None:
-            flight.scope.cancel()
+            flight.end()
 
-    def under_way(self, key: object) -> Flight | None:
-        """Give the flight for a path or a wish."""
-        return self._under_way.get(key)
+    async def _fly_alone(self, flight: Flight, limit: int | None) -> None:
+        with anyio.CancelScope() as flight.scope:
+            if flight.left:
+                flight.scope.cancel()
+            await self._fly(flight, limit)
 
     async def _fly(self, flight: Flight, limit: int | None) -> None:
         around = self._around
@@ -134,15 +154,13 @@ class Flights:
             sink = FileSink(self._disk, flight.path, fetch, durable=around.settings.durable)
         outcome: Outcome | None = None
         try:
-            with flight.scope:
-                try:
-                    outcome = await Transfer(fetch, sink, around).run()
-                except FetchError as error:
-                    outcome = error
-                except Exception as error:  # a transport of somebody's: it must not take the other fetches with it
-                    outcome = FetchError(f"an unexpected {type(error).__name__} ended it", url=fetch.url)
-                    outcome.__cause__ = error
-                    log.exception("an unexpected error ended a fetch of %s", fetch.url)
+            outcome = await Transfer(fetch, sink, around).run()
+        except FetchError as error:
+            outcome = error
+        except Exception as error:  # a transport of somebody's: it must not take the other fetches with it
+            outcome = FetchError(f"an unexpected {type(error).__name__} ended it", url=fetch.url)
+            outcome.__cause__ = error
+            log.exception("an unexpected error ended a fetch of %s", fetch.url)
         finally:
             if outcome is None:
                 outcome = MistakeError("the client was closed, or nobody waited any longer", url=fetch.url)

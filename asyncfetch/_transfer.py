@@ -28,7 +28,7 @@ from ._model.events import Advanced, Retrying, Started
 from ._model.exchange import Answer, Request, Timings, Validator
 from ._model.fetch import Result
 from ._policy import resume
-from ._policy.attempts import Attempts, Step
+from ._policy.attempts import FIRST, Attempts, Step
 from ._policy.pacing import StallWatch
 from ._pump import Flow, pump
 
@@ -120,8 +120,8 @@ class Transfer:
             self.sources = tuple(source for source in self.sources if source.scheme == "file")
             if not self.sources:
                 raise Offline("no source is on this machine", url=self.fetch.url)
-        queue = Attempts(len(self.sources), self.around.settings.retry, random.random)
-        step: Step | None = queue.first()
+        queue: Attempts | None = None  # most fetches never need one
+        step: Step | None = FIRST
         while True:
             assert step is not None
             if step.pause > 0:
@@ -129,16 +129,21 @@ class Transfer:
             source = self.sources[step.source]
             until = self.around.gates.cool_until(source.origin)
             if until:
+                queue = queue or self._queue()
                 step = queue.postpone(step.source, self.around.clock(), until)
                 continue
             started = self.around.clock()
             try:
                 return await self._attempt(source, started)
             except FetchError as error:
+                queue = queue or self._queue()
                 step = self._after(error, queue, step, source, started)
                 if step is None:
                     raise
                 self._observe_retry(error, step)
+
+    def _queue(self) -> Attempts:
+        return Attempts(len(self.sources), self.around.settings.retry, random.random)
 
     def _after(self, error: FetchError, queue: Attempts, step: Step, source: Url, started: float) -> Step | None:
         """Note what happened, and decide what to do about it."""
@@ -169,16 +174,7 @@ class Transfer:
         entered = True
         try:
             self.timings = Timings(queued=around.clock() - started)
-            with anyio.CancelScope() as scope:
-                watch = _Watch(self, scope, source)
-                around.pulse.watch(watch)
-                try:
-                    unchanged = await self._exchange(transport, source)
-                finally:
-                    around.pulse.forget(watch)
-            if scope.cancelled_caught:
-                assert watch.reason is not None
-                raise watch.reason
+            unchanged = await self._exchange(transport, source)
             around.gates.leave(source.origin)
             entered = False
             return unchanged or await self._commit(source)
@@ -226,15 +222,28 @@ class Transfer:
         if self.around.observer is not None:
             self.around.observer(Started(self.fetch, source, size, kept))
         before = self.around.clock()
+        watch = _Watch(self, flow, source)
+        self.around.pulse.watch(watch)
         try:
-            await pump(flow, self.sink, self.around.pace)  # type: ignore[arg-type] # sinks add to the port
+            if body.abortable:
+                await pump(flow, self.sink, self.around.pace)
+            else:
+                await self._pump_in_scope(flow, watch)
         finally:
+            self.around.pulse.forget(watch)
             self.transferred += flow.received
             timings = body.timings
             self.timings.connect, self.timings.tls = timings.connect, timings.tls
             self.timings.first_byte, self.timings.body = timings.first_byte, self.around.clock() - before
         if wanted is not None and flow.done != wanted:
             raise SizeMismatch(f"it has {flow.done} bytes, {wanted} were expected", url=source)
+
+    async def _pump_in_scope(self, flow: Flow, watch: _Watch) -> None:
+        with anyio.CancelScope() as watch.scope:
+            await pump(flow, self.sink, self.around.pace)
+        if watch.scope.cancelled_caught:
+            assert watch.reason is not None
+            raise watch.reason
 
     def _validator(self, body: Body, source: Url, kept: int) -> Validator:
         held = self.sink.held.validator
@@ -305,31 +314,28 @@ class Transfer:
 
 
 class _Watch:
-    """Looks after one attempt, ten times a second."""
+    """Looks after one body, ten times a second."""
 
-    __slots__ = ("_flushed", "_scope", "_source", "_stall", "_transfer", "reason")
+    __slots__ = ("_flow", "_flushed", "_source", "_stall", "_transfer", "reason", "scope")
 
-    def __init__(self, transfer: Transfer, scope: anyio.CancelScope, source: Url) -> None:
+    def __init__(self, transfer: Transfer, flow: Flow, source: Url) -> None:
         self._transfer = transfer
-        self._scope = scope
+        self._flow = flow
         self._source = source
         self._stall: StallWatch | None = None
         self._flushed = 0
+        self.scope: anyio.CancelScope | None = None  # to end the reading of a body that cannot be aborted
         self.reason: FetchError | None = None
 
     def tick(self, now: float) -> None:
-        transfer = self._transfer
+        transfer, flow = self._transfer, self._flow
         stall = transfer.around.settings.timeouts.stall
-        flow = transfer.flow
-        if flow is None:
-            return
-        received = flow.received + flow.body.landed
         if stall is not None:
+            received = flow.received + flow.body.landed
             if self._stall is None:
                 self._stall = StallWatch(*stall, now)
-            elif self._stall.stalled(now, received):
-                rate, window = stall
-                self._end(Stalled(f"fewer than {rate:g} bytes a second came over {window:g} s", url=self._source))
+            elif self._stall.stalled(now, received) and self.reason is None:
+                self._end(Stalled(f"fewer than {stall[0]:g} bytes a second came over {stall[1]:g} s", url=self._source))
         if transfer.around.observer is not None:
             transfer.around.observer(Advanced(transfer.fetch, flow.seen(), flow.body.size))
         self._flushed += 1
@@ -337,6 +343,6 @@ class _Watch:
             flow.body.flush()
 
     def _end(self, reason: FetchError) -> None:
-        if self.reason is None:
-            self.reason = reason
-            self._scope.cancel()
+        self.reason = reason
+        if not self._flow.body.abort(reason) and self.scope is not None:
+            self.scope.cancel()

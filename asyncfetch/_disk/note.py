@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from .._model.exchange import NOTHING, Held, Validator
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 _MOST = 64 * 1024  # bytes of a note we would read
 _WIDTH = 20
-FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_SAFE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+FLAGS = os.O_RDWR | os.O_CREAT | _SAFE
 
 
 class Note:
@@ -29,7 +31,6 @@ class Note:
 
     def __init__(self, path: str, validator: Validator, size: int | None, good: int) -> None:
         self.path = path
-        self._descriptor = os.open(path, FLAGS, 0o666)
         fields: dict[str, Any] = {
             "schema": SCHEMA,
             "source": validator.source,
@@ -39,9 +40,15 @@ class Note:
         }
         text = json.dumps(fields, ensure_ascii=True)[: -len("0}")].encode()
         self._at = len(text)
-        os.ftruncate(self._descriptor, 0)
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        os.write(self._descriptor, text + _number(good))
+        text += _number(good)
+        self._descriptor = _open_plain(path)
+        try:
+            # not emptied first: where the disk is full, what was there still fits
+            os.write(self._descriptor, text)
+            os.ftruncate(self._descriptor, len(text))
+        except BaseException:
+            os.close(self._descriptor)
+            raise
 
     def move_on(self, good: int) -> None:
         """Record that so many bytes are good."""
@@ -64,14 +71,13 @@ def _number(good: int) -> bytes:
 def read_note(path: str, length: int) -> Held:
     """Read what a note says of a part that is ``length`` bytes long; NOTHING when it is missing, broken or a lie."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
-    except OSError:
-        return NOTHING
-    with open(descriptor, "rb") as file:
-        raw = file.read(_MOST)
-    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _SAFE)
+        try:
+            raw = os.read(descriptor, _MOST) if is_plain(descriptor) else b""
+        finally:
+            os.close(descriptor)
         fields = json.loads(raw)
-    except ValueError:
+    except (OSError, ValueError, RecursionError):
         return NOTHING
     if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
         return NOTHING
@@ -81,6 +87,28 @@ def read_note(path: str, length: int) -> Held:
     if not 0 < good <= length or (size is not None and (not _is_count(size) or good > size)):
         return NOTHING
     return Held(good, validator)
+
+
+def is_plain(descriptor: int) -> bool:
+    """Tell whether an open file is a plain one, ours, and known under no other name."""
+    about = os.fstat(descriptor)
+    mine = not hasattr(os, "geteuid") or about.st_uid == os.geteuid()
+    return stat.S_ISREG(about.st_mode) and about.st_nlink <= 1 and mine
+
+
+def _open_plain(path: str) -> int:
+    """Open a note to be written: the plain file that is there, else a new one in its place."""
+    try:
+        descriptor = os.open(path, FLAGS, 0o666)
+    except OSError:
+        if not os.path.islink(path):
+            raise
+    else:
+        if is_plain(descriptor):
+            return descriptor
+        os.close(descriptor)
+    os.unlink(path)
+    return os.open(path, FLAGS | os.O_EXCL, 0o666)
 
 
 def _is_count(value: object) -> TypeGuard[int]:

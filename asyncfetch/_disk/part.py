@@ -8,17 +8,17 @@ destination is replaced in one step, or not touched.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
-import stat
 import sys
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from .._model.exchange import NOTHING, Held
 from .lock import LockUnsupported, mark, marked, try_lock
-from .note import FLAGS, Note, read_note
+from .note import FLAGS, Note, is_plain, read_note
 
 if TYPE_CHECKING:
     from .._model.exchange import Validator
@@ -77,6 +77,8 @@ class Part:
                     return self.open_private()
             try:
                 if not try_lock(self._descriptor):
+                    if marked(self._descriptor) == self._token:
+                        self._waited_for_ours = True
                     return Access.BUSY
             except LockUnsupported:
                 self._drop()
@@ -115,10 +117,8 @@ class Part:
         return Access.OURS
 
     def watch(self) -> tuple[int, int]:
-        """Give size and mtime_ns of the part another one is writing, and see whether it is what we want."""
+        """Give size and mtime_ns of the part that another one is writing."""
         about = os.fstat(self._descriptor)
-        if marked(self._descriptor) == self._token:
-            self._waited_for_ours = True
         return about.st_size, about.st_mtime_ns
 
     @property
@@ -149,23 +149,38 @@ class Part:
     def begin(self, validator: Validator, size: int | None, offset: int, *, noted: bool) -> None:
         """Keep ``offset`` bytes, drop the rest; with ``noted`` a later fetch may resume what follows."""
         self._close_note()
-        if max(self._length, self.position) > offset:
-            if offset == 0:  # the old note must not vouch for new bytes, not even for the blink of an eye
-                _remove(self.note_path)
+        longer = max(self._length, self.position) > offset
+        if offset == 0 and (longer or not noted):
+            # the old note must not vouch for new bytes, not even for the blink of an eye
+            self._remove_note()
+        if longer:
             os.ftruncate(self._descriptor, offset)
         if self.position != offset:
             self.position = os.lseek(self._descriptor, offset, os.SEEK_SET)
         self._length = offset
         if noted and not self._private:
-            self._note = Note(self.note_path, validator, size, offset)
+            try:
+                self._note = Note(self.note_path, validator, size, offset)
+            except OSError as error:
+                # a directory in its place, a name too long: only resuming is lost
+                if error.errno not in {errno.EISDIR, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}:
+                    raise
 
-    def space_for(self, count: int) -> bool:
-        """Tell whether so many more bytes fit on the filesystem; True where it does not say."""
+    def _remove_note(self) -> None:
+        try:
+            _remove(self.note_path)
+        except OSError:
+            if not os.path.isdir(self.note_path):  # a directory vouches for nothing
+                raise
+
+    def space_for(self, count: int, offset: int) -> bool:
+        """Tell whether so many more bytes fit behind the first ``offset``; True where the filesystem does not say."""
         try:
             about = os.statvfs(os.path.dirname(self.path) or ".")
+            dropped = os.fstat(self._descriptor).st_blocks * 512 - offset  # of an earlier body
         except (OSError, AttributeError):
             return True
-        return about.f_blocks == 0 or about.f_bavail * about.f_frsize >= count
+        return about.f_blocks == 0 or about.f_bavail * about.f_frsize + max(0, dropped) >= count
 
     def write(self, view: memoryview) -> None:
         """Append bytes."""
@@ -196,13 +211,15 @@ class Part:
         """Put the part in the place of the destination, in one step."""
         if self._durable:
             os.fsync(self._descriptor)
+        _flush_on_nfs(self._descriptor)
         noted = self._note is not None
         if sys.platform == "win32":  # an open file cannot be renamed there
             self._drop()
         os.replace(self.path, self.destination)
         self._drop()
         if noted or self.held is not NOTHING:
-            _remove(self.note_path)
+            with contextlib.suppress(OSError):  # the file is there, whatever becomes of the note
+                _remove(self.note_path)
         if self._durable:
             _sync_directory(os.path.dirname(self.destination) or ".")
 
@@ -219,16 +236,18 @@ class Part:
             elif keep and self._note is None and self.held.length and not self._private:
                 pass  # nothing new came: what was there is as good as before
             elif self._is_current():
-                _remove(self.note_path)
+                self._remove_note()
                 _remove(self.path)
         finally:
             self._drop()
 
     def _drop(self) -> None:
-        self._close_note()
-        if self._descriptor >= 0:
-            descriptor, self._descriptor = self._descriptor, -1
-            os.close(descriptor)
+        try:
+            self._close_note()
+        finally:
+            if self._descriptor >= 0:
+                descriptor, self._descriptor = self._descriptor, -1
+                os.close(descriptor)
 
     def _close_note(self) -> None:
         if self._note is not None:
@@ -244,17 +263,27 @@ def _open_ours(path: str) -> int:
         if os.path.lexists(path):  # a link, a directory, a file of somebody else
             return -1
         raise
-    about = os.fstat(descriptor)
-    mine = not hasattr(os, "geteuid") or about.st_uid == os.geteuid()
-    if stat.S_ISREG(about.st_mode) and about.st_nlink <= 1 and mine:
-        return descriptor
-    os.close(descriptor)
-    return -1
+    plain = False
+    try:
+        plain = is_plain(descriptor)
+    finally:
+        if not plain:
+            os.close(descriptor)
+    return descriptor if plain else -1
 
 
 def _remove(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
+
+
+def _flush_on_nfs(descriptor: int) -> None:
+    """Close a duplicate: NFS tells only at a close that the disk is full, and the lock stays with the other one."""
+    try:
+        duplicate = os.dup(descriptor)
+    except OSError:  # no number is free for it
+        return
+    os.close(duplicate)
 
 
 def _sync_directory(path: str) -> None:

@@ -65,20 +65,21 @@ def _waker(call: Callable[[], None]) -> Callable[[], object]:
 class Worker:
     """One thread that runs jobs in order; started by the first job, ended by ``close``."""
 
-    __slots__ = ("_jobs", "_mailbox", "_name", "_queued", "_thread", "took")
+    __slots__ = ("_done", "_given", "_jobs", "_mailbox", "_name", "_thread", "took")
 
     def __init__(self, name: str, mailbox: Mailbox) -> None:
         self._name = name
         self._mailbox = mailbox
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._queued = 0
+        self._given = 0  # jobs, counted where they are submitted
+        self._done = 0  # jobs, counted by the thread
         self.took = 0.0  # seconds that the last job waited for took
 
     @property
     def idle(self) -> bool:
-        """Whether no job is waited for: what runs elsewhere now does not overtake one."""
-        return self._queued == 0
+        """Whether every job is done: what runs elsewhere now overtakes none."""
+        return self._given == self._done
 
     @property
     def started(self) -> bool:
@@ -91,17 +92,16 @@ class Worker:
             # a daemon, so that a disk which never answers cannot keep the interpreter from ending
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
+        self._given += 1
         self._jobs.put(job)
 
     async def run(self, job: Callable[[], T]) -> T:
         """Run a job and wait for what it returns or raises. A cancelled wait leaves the job to end by itself."""
         call = _Call(job, self._mailbox)
         self.submit(call.run)
-        self._queued += 1
         try:
             return await call.outcome()
         finally:
-            self._queued -= 1
             self.took = call.took
 
     def close(self) -> threading.Thread | None:
@@ -114,6 +114,7 @@ class Worker:
         get = self._jobs.get
         while (job := get()) is not None:
             job()
+            self._done += 1
             del job  # holds buffers that others wait for
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .digest import Digest
+    from .errors import FetchError
     from .url import Url
 
 CHUNK = 256 * 1024  # bytes a chunk of ``Body.chunks``
@@ -112,6 +113,7 @@ class Stream(ABC):
 
     timings: Timings
     descriptor: int | None = None  # an open file that the kernel can copy from, in place of fill
+    abortable: bool = False  # ``abort`` works
     ended: bool = False  # known, without another fill, that no byte follows
     landed: int = 0  # bytes that a fill under way has already put into its buffer
 
@@ -126,6 +128,10 @@ class Stream(ABC):
 
     def passed(self, count: int) -> None:  # noqa: B027 - only a stream with a descriptor is copied from
         """Hear that the kernel copied the next bytes from ``descriptor``; raises what fill would at that point."""
+
+    def abort(self, error: FetchError) -> bool:  # noqa: ARG002 - see the docstring
+        """Make the fill under way, and every later one, raise this error; False: it cannot, its reader is cancelled."""
+        return False
 
     def flush(self) -> None:  # noqa: B027 - a stream that never waits for more has nothing to do
         """Make a fill under way come back with the bytes it has, if any; called from the loop, now and then."""

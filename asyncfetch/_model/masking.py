@@ -12,13 +12,14 @@ from urllib.parse import unquote
 MASK = "***"
 
 _TOKEN_IN_PATH = re.compile(r"(/t/)[^/]+")
+_TOKEN_IN_TEXT = re.compile(r"(/[^/]*[^ -~/][^/]*/)[^/]+")  # where no URL is, a line end may stand beside the `t`
 _SECRET_PARAMETER = re.compile(
     r"x-amz-.*|x-goog-.*|.*sig(nature)?|.*token.*|.*secret.*|.*passw(or)?d.*|pwd|.*api[-_]?key.*|.*access[-_]?key.*|key"
     r"|auth.*|.*credential.*|key-pair-id|policy|jwt|session.*|se|sp|sv|hmac|hdnts",
     re.IGNORECASE | re.DOTALL,
 )
 _SEPARATOR = re.compile("([&;])")
-_UNTIL_PLACE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:)?/{0,2}")
+_UNTIL_PLACE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:/{1,2}|//)?")  # a word and `:` alone may be user and password
 
 
 def mask_path(path: str) -> str:
@@ -50,5 +51,5 @@ def mask_text(text: str) -> str:
     tail = re.search(r"[?#]", text)
     if tail:
         text = text[: tail.end()] + MASK
-    text = mask_path(text)
+    text = _TOKEN_IN_TEXT.sub(rf"\1{MASK}", mask_path(text))
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")

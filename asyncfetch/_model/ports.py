@@ -69,7 +69,9 @@ class Sink(Protocol):
     Entered once a fetch, whatever the number of attempts. Between ``lend`` and ``take`` the buffer is the caller's.
     """
 
-    held: Held
+    @property
+    def held(self) -> Held:
+        """What is here already and good as far as the sink knows."""
 
     async def __aenter__(self) -> Sink:
         """Find out what is already there: ``held``."""

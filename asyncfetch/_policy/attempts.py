@@ -27,6 +27,9 @@ class Step:
     pause: float
 
 
+FIRST = Step(0, 0.0)  # every fetch begins with its first source, at once
+
+
 @dataclass(slots=True)
 class _Candidate:
     index: int
@@ -55,7 +58,7 @@ class Attempts:
 
     def first(self) -> Step:
         """Give the first step: the first source, at once."""
-        return Step(self._left[0].index, 0.0)
+        return FIRST
 
     def failed(
         self,

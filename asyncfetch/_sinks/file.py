@@ -7,6 +7,7 @@ wrong is kept in ``_failure`` and raised by the next call on the loop.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -53,6 +54,7 @@ class FileSink:
         self.found_digests: tuple[Digest, ...] = ()
         self._fetch = fetch
         self._asked = fetch.digests
+        self._provable = any(digest.value for digest in fetch.digests)
         self._part = Part(path, source=fetch.url.reveal(), durable=durable)
         self._open = False
         self._owner = Owner()
@@ -63,6 +65,7 @@ class FileSink:
         self._taken = 0
         self._spoiled = False
         self._failure: OSError | None = None
+        self._queued = False  # jobs of ours went to the writer unawaited: nothing may overtake them
         self._digests: tuple[Digest, ...] = ()
         self._hashing: Hashing | None = None
         self._hashed = 0  # where the next byte that _hashing wants is
@@ -85,12 +88,16 @@ class FileSink:
         if unread and await self._hash_destination():
             await self._release(self._disk.opener, keep=True)
             return
-        if access is Access.BUSY:
+        waited = access is Access.BUSY
+        if waited:
             access = await self._wait_for_holder()
         if access is Access.ARRIVED and await self._accept_destination():
             return
         while access is not Access.OURS:  # what arrived is not what we want
             access = await self._wait_for_holder()
+        if waited and self._provable and await self._hash_destination():  # brought by another source
+            await self._release(self._disk.opener, keep=True)
+            return
         if self._taken == 0 and self._part.held is not NOTHING:
             self._taken = self._part.held.length
             self._validator = self._part.held.validator
@@ -98,19 +105,29 @@ class FileSink:
 
     def _look_and_open(self) -> tuple[Access, bool]:
         """Look at the destination, then open the part; also whether the destination is still to be hashed."""
+        about = self._look()
+        unread = False
+        if about is not None and self._provable and self._fetch.size in {None, about.st_size}:
+            if about.st_size > _INLINE:
+                unread = True
+            elif self._holds():
+                return Access.ARRIVED, False
+        access = self._part.open()
+        if self._provable and not unread:  # another one may have committed between the look and the lock
+            again = self._look()
+            unread = again is not None and (about is None or not os.path.samestat(about, again))
+        return access, unread
+
+    def _look(self) -> os.stat_result | None:
         try:
             about = os.stat(self.path)
         except FileNotFoundError:
-            return self._part.open(), False
+            return None
         if stat.S_ISDIR(about.st_mode):
-            raise IsADirectoryError(21, "Is a directory", self.path)
-        unread = any(digest.value for digest in self._asked) and stat.S_ISREG(about.st_mode)
-        if unread and self._fetch.size in {None, about.st_size}:
-            if about.st_size > _INLINE:
-                return self._part.open(), True
-            if self._holds():
-                return Access.ARRIVED, False
-        return self._part.open(), False
+            raise IsADirectoryError(errno.EISDIR, "Is a directory", self.path)
+        if not stat.S_ISREG(about.st_mode):  # replacing /dev/null would be the end of it
+            raise OSError(errno.EINVAL, "it exists and is not a plain file", self.path)
+        return about
 
     async def _hash_destination(self) -> bool:
         return await self._hasher.run(self._holds)
@@ -199,10 +216,10 @@ class FileSink:
         self._digests = (*self._asked, *digests)
         self._begin_hashing(offset)
         left = 0 if size is None else size - offset
-        if left > _CHECKED_SPACE and not await self._run(lambda: self._part.space_for(left)):
+        if left > _CHECKED_SPACE and not await self._run(lambda: self._part.space_for(left, offset)):
             raise NoSpace(
                 f"{left} more bytes are needed than are free",
-                errno=28,
+                errno=errno.ENOSPC,
                 filename=self.path,
                 url=self._fetch.url,
                 hint="free some space, what arrived is kept",
@@ -221,14 +238,16 @@ class FileSink:
         self._hashed = offset
         if offset:  # once: what is resumed is read back and hashed
             # by way of the writer, which may still have some of it
-            self._disk.writer.submit(partial(self._hasher.submit, partial(self._hash_prefix, hashing, offset)))
+            self._queued = True
+            self._disk.writer.submit(partial(self._hasher.submit, partial(self._hash_file, hashing, 0, offset)))
 
-    def _hash_prefix(self, hashing: Hashing, length: int) -> None:
+    def _hash_file(self, hashing: Hashing, offset: int, count: int) -> None:
         try:
-            if hashing.read(self._part.path, length) != length:
-                raise OSError(5, "the part became shorter while it was read", self._part.path)
+            if hashing.read(self._part.path, count, offset=offset) != count:
+                raise OSError(errno.EIO, "the part became shorter while it was read", self._part.path)
         except OSError as error:
-            self._failure = error
+            if hashing is self._hashing:  # else a later begin has dropped these bytes
+                self._failure = error
 
     def lend(self, hint: int | None) -> memoryview | None:
         """Lend a buffer; None when all are on their way to the disk."""
@@ -265,23 +284,30 @@ class FileSink:
         """Have the kernel copy from an open file: all at once by reflink, else some; gives the number of bytes."""
         self._raise_failure()
         self._queue_tail()
-        if offset == 0 and self._taken == 0 and await self._run(lambda: reflink(descriptor, self._part.fileno())):
-            count = size
-            await self._run(lambda: self._part.seek(size))
-        else:
-            count = await self._run(lambda: copy_some(descriptor, self._part.fileno(), min(size - offset, _COPIED)))
-        await self._run(lambda: self._part.absorbed(count))
+        # a duplicate, as the job outlives a cancelled body, and the number might be another file's by then
+        try:
+            source = os.dup(descriptor)
+        except OSError as error:
+            raise local_error(error, self.path, self._fetch.url) from error
+        count = await self._run(partial(self._copy, source, offset, size))
         if self._hashing is not None and count:
-            self._hasher.submit(partial(self._hash_copied, self._hashing, self._taken, count))
+            self._hasher.submit(partial(self._hash_file, self._hashing, self._taken, count))
         self._taken += count
         self._hashed += count
         return count
 
-    def _hash_copied(self, hashing: Hashing, offset: int, count: int) -> None:
+    def _copy(self, source: int, offset: int, size: int) -> int:
         try:
-            hashing.read(self._part.path, count, offset=offset)
-        except OSError as error:
-            self._failure = error
+            target = self._part.fileno()
+            if offset == 0 and reflink(source, target):
+                count = size
+                self._part.seek(size)
+            else:
+                count = copy_some(source, target, min(size - offset, _COPIED))
+            self._part.absorbed(count)
+        finally:
+            os.close(source)
+        return count
 
     async def commit(self) -> tuple[Digest, ...]:
         """Verify the digests and put the file in its place."""
@@ -301,28 +327,30 @@ class FileSink:
     # --- what the threads do
 
     async def _finish_small(self) -> tuple[Digest, ...]:
-        disk = self._disk
-        if self._tail is None or self._tail[1] <= SMALL:
-            return await self._guarded(disk.brief(disk.writer, self._write_hash_rename))
-        return await self._run(self._write_hash_rename)
-
-    def _write_hash_rename(self) -> tuple[Digest, ...]:
-        """Do everything in one job: the body is one chunk at most."""
-        plan, self._plan = self._plan, None
+        disk, plan, tail = self._disk, self._plan, self._tail
         assert plan is not None
+        self._plan = self._tail = None  # the job's now, so that leaving cannot take them from under it
+        job = partial(self._write_hash_rename, plan, tail)
+        if not self._queued and (tail is None or tail[1] <= SMALL):
+            return await self._guarded(disk.brief(disk.writer, job))
+        return await self._run(job)
+
+    def _write_hash_rename(
+        self, plan: tuple[Validator, int | None, int], tail: tuple[Buffer, int] | None
+    ) -> tuple[Digest, ...]:
+        """Do everything in one job: the body is one chunk at most."""
         validator, size, offset = plan
-        self._part.begin(validator, size, offset, noted=False)
         computed: tuple[Digest, ...] = ()
-        if self._tail is not None:
-            buffer, count = self._tail
-            self._tail = None
-            try:
-                view = buffer.view[:count]
+        try:
+            self._part.begin(validator, size, offset, noted=False)
+            if tail is not None:
+                view = tail[0].view[: tail[1]]
                 self._part.write(view)
                 if self._hashing is not None:
                     self._hashing.update(view)
-            finally:
-                self._give_back(buffer)
+        finally:
+            if tail is not None:
+                self._give_back(tail[0])
         if self._hashing is not None:
             computed = self._hashing.digests()
             check(self._digests, computed, self._fetch.url)
@@ -342,6 +370,7 @@ class FileSink:
     def _queue_tail(self) -> None:
         """Let the writer have the chunk that waited, and what was decided before it."""
         plan, self._plan = self._plan, None
+        self._queued = True
         if plan is not None:
             self._disk.writer.submit(partial(self._begin, *plan))
         if self._tail is not None:

@@ -55,8 +55,8 @@ class MemorySink:
         self._lent = None
         if size is not None and size > self._limit:
             raise self._too_large(f"{size} bytes")
-        if size is not None and len(self._data) != size:
-            data = bytearray(size)
+        if size is not None and len(self._data) != size + 1:
+            data = bytearray(size + 1)  # one more than belongs there is asked for, and has its place without a copy
             data[:offset] = memoryview(self._data)[:offset]
             self._data = data
         self._filled = offset

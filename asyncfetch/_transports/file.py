@@ -14,6 +14,7 @@ import sys
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from io import FileIO
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
@@ -94,6 +95,7 @@ class _FileBody(Body):
             raise SourceError("it is neither a file nor a directory", url=request.url)
         self._asked = request.url
         self._descriptor = descriptor
+        self._file = FileIO(descriptor, closefd=False)
         self.url = request.url
         self.size = about.st_size
         self.validator = _validator(request.url, about)
@@ -111,8 +113,8 @@ class _FileBody(Body):
         wanted = min(len(into), self._end - self._at)
         if wanted > 0 and not self.ended:
             with _mapped(self._asked):
-                count = await anyio.to_thread.run_sync(os.readv, self._descriptor, [into[:wanted]])
-            if count == 0:
+                count = await anyio.to_thread.run_sync(self._file.readinto, into[:wanted])
+            if not count:
                 raise Interrupted(f"it ended at byte {self._at} of {self._end}: it is being changed", url=self._asked)
             self._at += count
         else:

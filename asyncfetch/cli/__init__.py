@@ -29,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Without ``argv`` it runs as a program: the arguments are those of the process, which an interruption ends.
     """
     own_process = argv is None
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us; the next file opened must not take its place
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as we live
     try:
         from .arguments import build
 

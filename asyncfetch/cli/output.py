@@ -96,7 +96,7 @@ class Report:
         self.quiet: bool = getattr(options, "quiet", False)
         self.failures = 0
         self.mistakes = 0
-        self._verbose: int = getattr(options, "verbose", 0)
+        self.verbose: int = getattr(options, "verbose", 0)
         self._leave = ExitStack()
 
     def __enter__(self) -> Self:
@@ -111,7 +111,7 @@ class Report:
         logger.addHandler(saying)
         logger.propagate = False
         least = logging.ERROR if self.quiet else logging.WARNING
-        logger.setLevel({0: least, 1: logging.INFO}.get(self._verbose, logging.DEBUG))
+        logger.setLevel({0: least, 1: logging.INFO}.get(self.verbose, logging.DEBUG))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -183,6 +183,9 @@ class _Saying(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         level = record.levelname.lower()
         self._report.say(f"asyncfetch: {level}: {shown(record.getMessage())}")
+        if record.exc_info and self._report.verbose:
+            trace = logging.Formatter().formatException(record.exc_info)
+            self._report.say("\n".join(shown(line) for line in trace.splitlines()))
 
 
 def is_usage(error: asyncfetch.FetchError) -> bool:

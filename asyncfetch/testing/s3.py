@@ -11,8 +11,8 @@
   takes (ChecksumAlgorithm="SHA256", ...). ``server.client`` is a boto3 client for everything else.
 * ``server.requests`` lists what was asked, as `S3Asked`, those of ``put`` and ``client`` excepted.
 
-Rules of moto: it checks no signature and lets any key in; names of buckets have three characters or more. All servers of
-one process share one store, which is emptied when the last of them stops.
+Rules of moto: it checks no signature and lets any key in; names of buckets have three characters or more. All servers
+of one process share one store, which is emptied when the last of them stops.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class S3Server:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
         from werkzeug.serving import make_server
 
-        class Quiet(MotoRequestHandler):  # type: ignore[misc] # moto ships no types
+        class Quiet(MotoRequestHandler):
             def log(self, *_: Any) -> None:
                 """Say nothing on stderr."""
 
@@ -119,7 +119,7 @@ class S3Server:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        from moto.moto_api._internal import moto_api_backend
+        from moto.moto_api._internal.models import moto_api_backend
 
         if self._client is not None:
             self._client.close()
@@ -167,7 +167,7 @@ class S3FarEnd(FarEnd):
 
 def s3_client(endpoint: str, access_key: str, secret_key: str, region: str = REGION) -> Any:
     """Make a boto3 client to fill a server with; its requests are marked as those of the test itself."""
-    import boto3
+    import boto3  # type: ignore[import-untyped] # it ships no types
     from botocore.config import Config
 
     return boto3.session.Session().client(

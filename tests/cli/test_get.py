@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -235,6 +236,16 @@ def test_a_reader_that_has_gone_is_no_news(http_server, tmp_path, arguments):
     assert (running.returncode, err) == (141, b"")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that can close descriptors")
+def test_closed_standard_streams_are_no_place_for_other_files(http_server, tmp_path):
+    a = http_server.serve("/a", Pattern(100_000))
+    command = ["sh", "-c", 'exec "$@" >&- 2>&- <&-', "sh", *PROGRAM, "get", a.url, http_server.url("/none")]
+    ended = subprocess.run(command, cwd=tmp_path, env=environment(), check=False)
+    assert ended.returncode == 1
+    assert (tmp_path / "a").read_bytes() == Pattern(100_000).read()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
 def test_a_full_disk_under_standard_output_is_named(http_server):
     with open("/dev/full", "wb") as full:
         ended = subprocess.run(
@@ -271,6 +282,7 @@ def test_a_source_that_fails_twice_is_asked_again(run, http_server, tmp_path):
     assert (tmp_path / "a").read_bytes() == Pattern(300_000).read()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_a_long_list_costs_no_memory(http_server, tmp_path):
     """A list is read as it is needed: 200,000 lines behind a source that stalls stay in their file."""
     stalled = http_server.serve("/stalled", b"x" * 100, always=[Stall(10)])

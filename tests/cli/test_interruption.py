@@ -1,6 +1,8 @@
 """Signals to a real process: an end at once, one line, no traceback, and parts that the next run continues."""
 
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -9,14 +11,14 @@ from asyncfetch.testing import Hold, Pattern, Stall
 
 from .running import finished, process
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals as POSIX has them, and /proc to watch")
 SIZE, CUT = 20_000_000, 10_000_000
 
 
-def interrupt(running, number) -> tuple[int, bytes, bytes, float]:
-    began = time.monotonic()
+def interrupt(running, number) -> tuple[int, bytes, bytes]:
     running.send_signal(number)
     out, err = running.communicate(timeout=10)
-    return running.returncode, out, err, time.monotonic() - began
+    return running.returncode, out, err
 
 
 @pytest.mark.parametrize(
@@ -28,12 +30,11 @@ def test_a_stalled_transfer_ends_at_once_and_is_continued(http_server, tmp_path,
     with process("get", a.url, cwd=tmp_path) as running:
         http_server.wait_until(lambda: a.body_bytes_sent >= CUT)
         wait_for(lambda: part.exists() and part.stat().st_size >= CUT - 2_000_000)
-        code, out, err, elapsed = interrupt(running, number)
+        code, out, err = interrupt(running, number)
     assert (code, out) == (status, b"")
     (line,) = err.decode().splitlines()
     assert line.startswith(f"asyncfetch: {word}: kept ")
     assert line.endswith(" of an unfinished file, which the same command continues")
-    assert elapsed < 5  # the contract says 0.2 s; a test that asserted it would fail on a busy machine
     again = finished("get", a.url, "--json", cwd=tmp_path)
     assert again.status == 0
     assert again.objects[0]["resumed_from"] > CUT // 2
@@ -46,7 +47,7 @@ def test_before_an_answer_there_is_nothing_to_keep(http_server, tmp_path):
     a = http_server.serve("/a", b"a", faults=[Hold()])
     with process("get", a.url, cwd=tmp_path) as running:
         http_server.wait_until(lambda: a.hits == 1)
-        code, _, err, _ = interrupt(running, signal.SIGINT)
+        code, _, err = interrupt(running, signal.SIGINT)
     assert (code, err) == (130, b"asyncfetch: interrupted: nothing was kept\n")
     assert not list(tmp_path.iterdir())
 
@@ -56,7 +57,7 @@ def test_what_was_finished_is_counted(http_server, tmp_path):
     with process("get", a.url, b.url, cwd=tmp_path) as running:
         http_server.wait_until(lambda: b.hits == 1)
         assert running.stdout.readline()
-        code, _, err, _ = interrupt(running, signal.SIGINT)
+        code, _, err = interrupt(running, signal.SIGINT)
     assert (code, err) == (130, b"asyncfetch: interrupted: kept 1 file\n")
 
 
@@ -71,8 +72,6 @@ def test_a_reader_that_does_not_read_holds_up_no_interruption(http_server, tmp_p
 
 def test_a_thread_that_hangs_holds_up_no_interruption(tmp_path):
     """A list from a terminal or a pipe is read in a thread, which nothing can wake."""
-    import subprocess
-
     with process("get", "-i", "-", cwd=tmp_path, stdin=subprocess.PIPE) as running:
         wait_for(lambda: b"\0".join([b"get", b"-i", b"-"]) in command_line(running.pid) and threads(running.pid) > 1)
         running.send_signal(signal.SIGINT)

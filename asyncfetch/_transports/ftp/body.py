@@ -29,6 +29,7 @@ class NoBody(Body):
     def __init__(self, url: Url, validator: Validator, timings: Timings) -> None:
         self.answer = Answer.UNCHANGED
         self.url, self.validator, self.size, self.timings = url, validator, validator.size, timings
+        self.ended = True
 
     async def fill(self, into: memoryview) -> int:  # noqa: ARG002 - nothing goes in
         """Give 0."""
@@ -36,7 +37,9 @@ class NoBody(Body):
 
 
 class FtpBody(Body):
-    """Bytes of a file from ``offset`` up to ``stop`` (None: to the end, wherever that is)."""
+    """Bytes of a file from ``offset`` up to ``end`` (None: to the end of the file)."""
+
+    abortable = True
 
     def __init__(
         self, url: Url, transfer: Transfer, validator: Validator, *, answer: Answer, offset: int, end: int | None
@@ -49,6 +52,7 @@ class FtpBody(Body):
         stop = end if self._cut_short else self.size
         self._left = None if stop is None else max(0, stop - offset)
         self._over = False
+        self._stopped: FetchError | None = None
 
     async def fill(self, into: memoryview) -> int:
         """Put the next bytes into the buffer; 0 at the end."""
@@ -64,10 +68,20 @@ class FtpBody(Body):
             try:
                 count = await self._data.fill(into if self._left is None else into[: self._left])
             except OSError as error:
+                if self._stopped is not None:
+                    raise self._stopped from None
                 raise await self._why(error) from error
             if count and self._left is not None:
                 self._left -= count
             return count or await self._end(0)
+
+    def abort(self, error: FetchError) -> bool:
+        """Close the connections; whoever reads is given the error."""
+        if not self._over:
+            self._stopped = error
+            self._data.fail(error)
+            self._transfer.drop()
+        return True
 
     def flush(self) -> None:
         """Let a fill under way come back."""
@@ -77,6 +91,11 @@ class FtpBody(Body):
     def landed(self) -> int:  # type: ignore[override]  # what the connection counts; nobody sets it from outside
         """Bytes in the buffer of the fill under way."""
         return self._data.landed
+
+    @property
+    def ended(self) -> bool:  # type: ignore[override]  # as above
+        """The body is whole."""
+        return self._over
 
     async def _end(self, more: int) -> int:
         """The data connection is closed, or ``more`` bytes came than should: see what the server says of it."""
@@ -88,6 +107,8 @@ class FtpBody(Body):
             if self._left == 0:
                 self._over = True
                 return 0
+            if self._stopped is not None:
+                raise self._stopped from error
             raise self._short(None) from error
         if self._left:
             raise self._short(reply)

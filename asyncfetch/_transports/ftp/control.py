@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 LONGEST = 64 * 1024  # characters of one reply, all lines together
 KEEPALIVE = 60  # seconds of silence after which the kernel probes, so that no router forgets us during a long transfer
+# said anew for each handshake, as a context of the user's may serve HTTP, too; vsftpd 3.0.4 insists on the right one
+ALPN = ["ftp"]
 HAPPY_EYEBALLS = 0.25  # seconds (RFC 8305 section 5)
 _LINE = re.compile(r"([1-5]\d\d)(?:([ -])(.*))?\Z", re.DOTALL)
 _SIZE = re.compile(r"\s*(\d{1,19})\s*\Z", re.ASCII)
@@ -102,6 +104,8 @@ class Control:
 
     async def connect(self, port: int, context: ssl.SSLContext | None) -> None:
         """Connect, under TLS from the first byte where there is a context."""
+        if context is not None:
+            context.set_alpn_protocols(ALPN)
         self._client.ssl = self.context = context
         await aioftp.BaseClient.connect(self._client, self.host, port)
         wire = self._client.stream.writer.get_extra_info("socket")
@@ -119,6 +123,7 @@ class Control:
             # replies slipped in before the handshake would be taken for the server's own (CVE-2021-38371 and its kind)
             raise ProtocolViolation("the server, or someone in between, spoke before TLS began")
         self.resting = False
+        context.set_alpn_protocols(ALPN)
         await stream.start_tls(context, self.host)
         self.resting = True
         self.context = context

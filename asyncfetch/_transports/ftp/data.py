@@ -77,6 +77,12 @@ class DataConnection(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def fail(self, error: Exception) -> None:
+        """Close at once; the fill under way, and every later one, raises the error once it has given what came."""
+        self._error = error
+        self._end(error)
+        self.abort()
+
     async def aclose(self) -> None:
         """Close at once, and see to it that the socket is gone, which takes the loop another round."""
         self.abort()

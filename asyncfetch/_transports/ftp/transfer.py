@@ -51,6 +51,10 @@ class Transfer:
             with suppress(OSError, Refused, FetchError):  # it does not rest then, and is dropped
                 await self.end()
 
+    def drop(self) -> None:
+        """Close the control connection, too: no reply is waited for any more."""
+        self._control.drop()
+
     async def aclose(self) -> None:
         """Close the data connection at once."""
         await self.data.aclose()

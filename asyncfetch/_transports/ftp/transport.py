@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from .transfer import Transfer
 
 
-class FtpTransport:
-    """Serves ftp and ftps. ``auth`` maps URL prefixes to (user, password); ``lend`` is not needed here."""
+class AsyncioFtpTransport:
+    """Serves ftp and ftps, on asyncio. ``auth`` maps URL prefixes to (user, password)."""
 
-    def __init__(self, settings: Settings, *, auth: Mapping[str, Any] | None = None, lend: object = None) -> None:  # noqa: ARG002 - every transport is made alike
+    def __init__(self, settings: Settings, auth: Mapping[str, Any] | None) -> None:
         self._settings = settings
         self._encoding = settings.ftp.encoding
         self._credentials = Credentials(auth, os.environ if settings.trust_env else {}, self._encoding)
@@ -51,7 +51,7 @@ class FtpTransport:
         self._making: anyio.Lock | None = None
 
     def __repr__(self) -> str:
-        return f"<FtpTransport {self._pool}>"
+        return f"<AsyncioFtpTransport {self._pool}>"
 
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncIterator[Body]:

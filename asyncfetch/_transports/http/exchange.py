@@ -46,6 +46,8 @@ class HttpBody(Body):
         self._reply = reply
         self.fill = reply.fill  # type: ignore[method-assign]  # bound once: each fill saves a coroutine
         self.flush = reply.flush  # type: ignore[method-assign]  # likewise
+        self.abort = reply.abort  # type: ignore[method-assign]  # likewise
+        self.abortable = reply.abortable
         self.timings = reply.timings
         self.answer, self.offset, self.size, self.validator, self.digests, self.content_type = reading
         self.url = route.url

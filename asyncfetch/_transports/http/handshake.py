@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..._model.errors import AccessDenied, ConnectFailed, FetchError, MistakeError, Untrusted
@@ -25,15 +26,16 @@ _REASONS = {
     62: "is for another host",
     64: "is for another address",
 }
+# alerts of RFC 8446 section 6.2; older versions of TLS say handshake_failure
+_CERTIFICATE_WANTED = ("ALERT_CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_UNKNOWN_CA")
 _ISSUER = frozenset({18, 19, 20, 21})
 
 
-def begin(
-    loop: asyncio.AbstractEventLoop, context: ssl.SSLContext, host: str, encrypted: memoryview, url: Url
-) -> Tls:
+def begin(loop: asyncio.AbstractEventLoop, context: ssl.SSLContext, host: str, encrypted: memoryview, url: Url) -> Tls:
     """Make the client's end of TLS with a host: a name, in its ASCII form, or an address."""
     try:
-        return Tls(loop, context, host.rstrip("."), encrypted)  # the root's dot is no part of a certificate's names
+        # the root's dot is no part of a certificate's names
+        return Tls(loop, context, host.rstrip("."), encrypted, partial(_explain_late, host, url))
     except ValueError as error:
         raise MistakeError(f"`{host}` cannot be the name of a TLS server: {error}", url=url) from error
 
@@ -63,9 +65,18 @@ def explain(error: Exception, host: str, url: object) -> FetchError:
         )
         return Untrusted(f"the certificate of `{host}` {why}", url=url, hint=hint)
     reason = getattr(error, "reason", None) or ""
-    if "CERTIFICATE_REQUIRED" in reason:
+    if reason.endswith(_CERTIFICATE_WANTED):
         return AccessDenied(f"`{host}` wants a client certificate", url=url, hint="`Trust(client_cert=...)` shows one")
     if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
         return ConnectFailed(f"`{host}` does not speak TLS on this port", url=url)
     text = reason.replace("_", " ").lower() or getattr(error, "strerror", None) or str(error)
     return ConnectFailed(f"the TLS handshake with `{host}` failed: {text}", url=url)
+
+
+def _explain_late(host: str, url: Url, error: ssl.SSLError) -> Exception:
+    """In TLS 1.3 a server judges the client's certificate when the handshake is over for us; the rest is for others."""
+    judged = explain(error, host, url)
+    if isinstance(judged, AccessDenied):
+        judged.__cause__ = error
+        return judged
+    return error

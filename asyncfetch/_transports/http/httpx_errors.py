@@ -32,6 +32,7 @@ _KINDS: dict[str, tuple[type[FetchError], str]] = {
     "WriteTimeout": (TimedOut, "the request could not be sent in time"),
     "PoolTimeout": (TimedOut, "no connection was free in time"),
     "TimeoutException": (TimedOut, "it took too long"),
+    "TimeoutError": (TimedOut, "it took too long"),
     "ConnectError": (ConnectFailed, "no connection"),
     "ReadError": (Interrupted, "the connection broke"),
     "WriteError": (Interrupted, "the connection broke while asking"),
@@ -74,10 +75,15 @@ def translate(error: Exception, url: Url, *, http2: bool = False) -> FetchError:
         # h2 blames us for using a stream that the far end has just closed
         kind, reason = Interrupted, "the connection ended early"
     elif type(error).__name__ == "ProxyError" and said.startswith("407"):
-        return AccessDenied(
-            f"the proxy answered {said}", url=url, status=407, hint="give its user and password in the proxy's URL"
-        )
+        return refused_by_proxy(url, said)
     return kind(f"{reason}: {said}" if said else reason, url=url)
+
+
+def refused_by_proxy(url: Url, said: str) -> AccessDenied:
+    """Say that the proxy wants to know who we are."""
+    return AccessDenied(
+        f"the proxy answered {said}", url=url, status=407, hint="give its user and password in the proxy's URL"
+    )
 
 
 def _distrust(error: BaseException) -> str | None:

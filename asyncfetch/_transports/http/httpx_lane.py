@@ -7,29 +7,26 @@ and a queue of httpcore's fails at 2000 waiting requests.
 
 from __future__ import annotations
 
-import logging
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from anyio import CancelScope, Lock, to_thread
+from anyio import CancelScope, Lock, fail_after, to_thread
 
-from ..._model.errors import Interrupted, MistakeError, ProtocolViolation
-from ..._model.exchange import Reply, Timings
-from ..._policy.fields import length
+from ..._model.errors import MistakeError
 from . import _httpx
-from .httpx_errors import translate
+from .httpx_errors import refused_by_proxy, translate
+from .httpx_reply import HttpxReply, Trace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
     from ssl import SSLContext
     from types import TracebackType
 
+    from ..._model.exchange import Reply
     from ..._model.settings import Settings
     from ..._model.url import Url
 
-_log = logging.getLogger("asyncfetch")
-_BODILESS = frozenset({204, 304})
 _IDLE = 30.0  # seconds an unused connection is kept; many servers close theirs after 60
 
 
@@ -42,7 +39,6 @@ class HttpxLane:
         context: Callable[[], Awaitable[SSLContext]],
         proxy_for: Callable[[Url], Url | None],
     ) -> None:
-        self.http2 = settings.http2
         self._settings = settings
         self._context = context
         self._proxy_for = proxy_for
@@ -63,23 +59,53 @@ class HttpxLane:
             for transport in transports:
                 await transport.aclose()
 
-    async def open(self, method: str, url: Url, headers: list[tuple[str, str]], timings: Timings) -> Any:
+    async def open(self, method: str, url: Url, headers: list[tuple[str, str]], trace: Trace) -> Any:
         """Make the exchange on httpx's transport and give its response. Raises errors of the tree."""
         proxy = self._proxy_for(url)
         transport = self._transports.get(proxy) or await self._transport(proxy)
         try:
-            return await transport.handle_async_request(self._request(method, url, headers, timings))
+            with fail_after(self._patience_with(proxy)):
+                response = await transport.handle_async_request(self._request(method, url, headers, trace))
         except Exception as error:
-            raise translate(error, url, http2=self.http2) from error
+            raise translate(error, url, http2=trace.http2) from error
+        except BaseException:
+            if trace.http2:
+                await self.abandon(url)
+            raise
+        if response.status_code == 407 and proxy is not None:
+            await response.stream.aclose()
+            raise refused_by_proxy(url, "407 Proxy Authentication Required")
+        return response
 
-    def _request(self, method: str, url: Url, headers: list[tuple[str, str]], timings: Timings) -> Any:
+    async def abandon(self, url: Url) -> None:
+        """Close the HTTP/2 connection to an origin, because an exchange on it ended before its body did.
+
+        httpcore does not reset such a stream, whose bytes then use up the window of the whole connection: all others
+        would hang (encode/httpcore issue 943). They are interrupted instead, and go on over a new connection.
+        """
+        pool = getattr(self._transports.get(self._proxy_for(url)), "_pool", None)
+        scheme, host, port = url.origin
+        ours = f"{f'{scheme}://{host}:{port}'!r}, HTTP/2"
+        with CancelScope(shield=True):
+            for connection in [] if pool is None else pool.connections:
+                if False:
+                    await connection.aclose()
+
+    def _patience_with(self, proxy: Url | None) -> float | None:
+        """Bound the whole way to a head through a SOCKS proxy: httpcore 1.0.9 waits for the proxy's words for ever."""
+        patience = self._settings.timeouts
+        if proxy is None or not proxy.scheme.startswith("socks") or patience.connect is None or patience.read is None:
+            return None
+        return patience.connect + patience.read
+
+    def _request(self, method: str, url: Url, headers: list[tuple[str, str]], trace: Trace) -> Any:
         lines = [(b"Host", url.authority.encode("ascii"))]
         lines += [(name.encode("ascii"), _encoded(value)) for name, value in headers]
         request = _httpx.load().Request(
             method,
             f"{url.scheme}://{url.authority}/",
             headers=lines,
-            extensions={"timeout": self._timeouts, "trace": _tracer(timings)},
+            extensions={"timeout": self._timeouts, "trace": trace},
         )
         request.url = _ExactUrl(url)
         return request
@@ -101,7 +127,7 @@ class HttpxLane:
             return httpx.AsyncHTTPTransport(
                 verify=context,
                 trust_env=False,
-                http2=self.http2,
+                http2=self._settings.http2,
                 limits=httpx.Limits(
                     max_connections=None,
                     max_keepalive_connections=self._settings.limits.total,
@@ -110,7 +136,7 @@ class HttpxLane:
                 proxy=way,
             )
         except ImportError as error:
-            needs = "httpx[http2]" if self.http2 and "http2" in str(error) else "socksio"
+            needs = "httpx[http2]" if self._settings.http2 and "http2" in str(error) else "socksio"
             raise MistakeError(str(error), hint=f"install {needs}") from error
 
 
@@ -138,91 +164,23 @@ class _Exchange:
 
     async def __aenter__(self) -> Reply:
         method, url, headers = self._asked
-        timings, began = Timings(), perf_counter()
-        response = await self._lane.open(method, url, headers, timings)
+        trace, began = Trace(), perf_counter()
+        response = await self._lane.open(method, url, headers, trace)
+        timings = trace.timings
         timings.first_byte = max(0.0, perf_counter() - began - timings.connect - timings.tls)
-        self._reply = HttpxReply(response, url, method, timings, http2=self._lane.http2)
+        self._reply = HttpxReply(response, url, method, timings)
         return self._reply
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._reply is not None:
-            await self._reply.aclose()
-
-
-class HttpxReply(Reply):
-    """A response of httpx's transport. A fill gives what one read of the connection brought: nothing waits to land."""
-
-    def __init__(self, response: Any, url: Url, method: str, timings: Timings, *, http2: bool) -> None:
-        self.status = response.status_code
-        self.headers = [
-            (name.decode("latin-1").lower(), value.decode("latin-1").strip()) for name, value in response.headers.raw
-        ]
-        self.timings = timings
-        self._url = url
-        self._http2 = http2
-        self._stream = response.stream
-        self._parts: AsyncGenerator[bytes, None] = aiter(response.stream)
-        self._begun = self._over = False  # the generator has been started, has run to its end
-        self._rest = memoryview(b"")
-        self._arrived = 0
-        if method == "HEAD" or self.status in _BODILESS:
-            self.length = 0
-        elif self.header("transfer-encoding") is None:
-            self.length = length(self.header("content-length"))
-
-    async def fill(self, into: memoryview) -> int:
-        """Put the next bytes into the buffer; see `Stream.fill`."""
-        while not self._rest and not self._over:
-            began = perf_counter()
-            try:
-                part = await self._next()
-            except Exception as error:
-                raise translate(error, self._url, http2=self._http2) from error
-            finally:
-                self.timings.body += perf_counter() - began
-            self._rest = memoryview(self._checked(part))
-        count = min(len(into), len(self._rest))
-        into[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
-
-    async def aclose(self) -> None:
-        """Give the connection back when the body is over, else drop it; also when cancelled."""
+        reply = self._reply
+        if reply is None:
+            return
         with CancelScope(shield=True):
-            try:
-                if self._arrived == self.length and not self._http2:
-                    await self._next()  # nothing is read for it, and without it httpcore takes the body for unfinished
-                await self._stream.aclose()
-                # httpx leaves generators within generators behind, which end only when what they read has ended
-                while self._begun and not self._over:
-                    await self._next()
-            except Exception as error:  # noqa: BLE001 - a connection that cannot be closed in order is closed anyhow
-                _log.debug("closing a connection to %s: %s", self._url, type(error).__name__)
-
-    async def _next(self) -> bytes | None:
-        """Give the next part, None at the end."""
-        if self._over:
-            return None
-        self._begun = True
-        try:
-            part = await anext(self._parts, None)
-        except BaseException:
-            self._over = True
-            raise
-        self._over = part is None
-        return part
-
-    def _checked(self, part: bytes | None) -> bytes:
-        """Hold the body to its length, which HTTP/2 carries for our information only."""
-        self._arrived += len(part or b"")
-        if self.length is not None:
-            if self._arrived > self.length:
-                raise ProtocolViolation(f"more than the {self.length} bytes declared", url=self._url)
-            if part is None and self._arrived < self.length:
-                raise Interrupted(f"the body ended after {self._arrived} of {self.length} bytes", url=self._url)
-        return part or b""
+            if not await reply.leave() and reply.http2:
+                await self._lane.abandon(self._asked[1])
+            await reply.finish()
 
 
 def _encoded(value: str) -> bytes:
@@ -230,22 +188,3 @@ def _encoded(value: str) -> bytes:
         return value.encode("latin-1")
     except UnicodeEncodeError:
         return value.encode("utf-8", "surrogateescape")
-
-
-def _tracer(timings: Timings) -> Callable[[str, Any], Awaitable[None]]:
-    """Give the callback by which httpcore tells when it connects and starts TLS."""
-    began: dict[str, float] = {}
-    phases = {"connect_tcp": "connect", "connect_socks5": "connect", "start_tls": "tls"}
-
-    async def trace(name: str, _info: object) -> None:
-        _, _, event = name.partition(".")
-        what, _, when = event.rpartition(".")
-        phase = phases.get(what)
-        if phase is None:
-            return
-        if when == "started":
-            began[what] = perf_counter()
-        else:
-            setattr(timings, phase, getattr(timings, phase) + perf_counter() - began.pop(what, perf_counter()))
-
-    return trace

@@ -72,7 +72,7 @@ class Pool:
         shelf.busy += 1
         self.busy.add(connection)
         self._open.add(connection)
-        connection.closed.add_done_callback(lambda _: self._open.discard(connection))
+        connection.closed.add_done_callback(lambda _: self._forget(connection))
         if self._closing:
             connection.drop()
 
@@ -134,6 +134,14 @@ class Pool:
             if shelf.idle or shelf.busy
         )
         return f"<Pool: {idle} idle, {len(self.busy)} busy{'; ' if shelves else ''}{shelves}>"
+
+    def _forget(self, connection: Connection) -> None:
+        """A connection is gone; the far end may have closed it on the shelf."""
+        self._open.discard(connection)
+        idle = connection.shelf.idle
+        if connection in idle:
+            idle.remove(connection)
+            self._idle -= 1
 
     def _close_oldest(self) -> None:
         shelf = min((s for s in self._shelves.values() if s.idle), key=lambda s: s.idle[0].idle_since)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..._model.exchange import Reply, Timings
 
 if TYPE_CHECKING:
+    from ..._model.errors import FetchError
     from .connection import Connection
     from .head import Head
 
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
 class WireReply(Reply):
     """One response, read inside the ``async with`` that sent the request."""
 
-    _last = 0
+    abortable = True
 
     def __init__(self, connection: Connection, head: Head, *, fresh: bool, first_byte: float) -> None:
         self._connection = connection
         self._open = True
+        self._last = 0
         self.status = head.status
         self.headers = head.headers
         self.length = head.length
@@ -34,23 +36,24 @@ class WireReply(Reply):
         connection = self._connection
         if not self._open:
             raise RuntimeError("the body was read outside of the `async with` that opened it")
-        if connection.complete:
-            return 0
         count = connection.pour(into)
-        if connection.complete or count == len(into):
-            return count
-        if connection.error is None:
+        if count < len(into) and connection.under_way:
             waiter = connection.lend(into, count)
             try:
                 await waiter
             finally:
                 connection.withdraw()
             count = connection.filled
-            if connection.complete:
-                return count
-        if count == 0 and connection.error is not None:
+        connection.filled = 0  # given out: nothing is landed that the reader does not know of
+        if count == 0 and connection.error is not None and not connection.complete:
             raise connection.error
         return count
+
+    def abort(self, error: FetchError) -> bool:
+        """Close the connection; whoever reads is given the error."""
+        if self._open:
+            self._connection.drop(error)
+        return True
 
     def flush(self) -> None:
         """Make a fill under way come back with the bytes it has, if any."""
@@ -58,7 +61,12 @@ class WireReply(Reply):
             self._connection.flush()
 
     @property
-    def landed(self) -> int:  # type: ignore[override] - counted where the bytes arrive
+    def ended(self) -> bool:  # type: ignore[override]  # known where the bytes arrive
+        """The body is whole."""
+        return self._connection.complete if self._open else True
+
+    @property
+    def landed(self) -> int:  # type: ignore[override]  # counted where the bytes arrive
         """Bytes that a fill under way, or the one that was cancelled, has put into its buffer."""
         return self._connection.filled if self._open else self._last
 

@@ -23,10 +23,19 @@ ENCRYPTED = 256 * 1024  # bytes read from the socket at a time
 
 
 class Tls(asyncio.BufferedProtocol, asyncio.Transport):
-    """The client's end of TLS. When ``ready`` is done, ``failure`` says whether the handshake failed."""
+    """The client's end of TLS. When ``ready`` is done, ``failure`` says whether the handshake failed.
+
+    ``encrypted`` is the buffer that all share. ``explain`` makes the error that the protocol above is told of one that
+    comes after the handshake.
+    """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, context: ssl.SSLContext, server_hostname: str, encrypted: memoryview
+        self,
+        loop: asyncio.AbstractEventLoop,
+        context: ssl.SSLContext,
+        server_hostname: str,
+        encrypted: memoryview,
+        explain: Callable[[ssl.SSLError], Exception],
     ) -> None:
         context.set_alpn_protocols(["http/1.1"])  # each time: the context may be shared with who speaks HTTP/2
         self._loop = loop
@@ -34,6 +43,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
         self._outgoing = ssl.MemoryBIO()
         self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
         self._encrypted = encrypted
+        self._explain = explain
         self._below: asyncio.Transport | None = None
         self._above: asyncio.BufferedProtocol | None = None
         self._backlog = b""
@@ -188,7 +198,7 @@ class Tls(asyncio.BufferedProtocol, asyncio.Transport):
             self._over = True
         except ssl.SSLError as error:
             self._over = True
-            ended = self.failure = self.failure or error
+            ended = self.failure = self.failure or self._explain(error)
         if filled:
             above.buffer_updated(filled)
         if self._outgoing.pending:

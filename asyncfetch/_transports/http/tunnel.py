@@ -47,7 +47,9 @@ def _refusal(head: Head, proxy: Url, url: Url) -> FetchError:
     status = head.status
     if status == 407:
         return AccessDenied(
-            f"the proxy `{proxy}` wants other credentials" if proxy.userinfo else f"the proxy `{proxy}` wants credentials",
+            f"the proxy `{proxy}` wants other credentials"
+            if proxy.userinfo
+            else f"the proxy `{proxy}` wants credentials",
             url=url,
             status=status,
             hint="they belong into the proxy's URL: http://user:password@host:port",

@@ -1,8 +1,9 @@
-"""The ways to an origin: straight, or through a proxy; in the clear, or under TLS; and all of these on top of another."""
+"""The ways to an origin: straight, or through a proxy; in the clear, or under TLS, or under TLS in TLS."""
 
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 from ..._model.errors import TimedOut
@@ -46,14 +47,14 @@ class Ways:
             raise TimedOut(f"no connection to {where} in {self._patience:g} s", url=url) from error
 
     async def _dial(self, route: Route, url: Url) -> Connection:
-        began = self._loop.time()
+        began = perf_counter()
         proxy = route.proxy
         host, port = (route.host, route.port) if proxy is None else (proxy.host, cast("int", proxy.origin[2]))
         # the ends of TLS come first: what can go wrong in making them goes wrong before there is a socket
         first = await self._end_of_tls(host, url) if (proxy.scheme == "https" if proxy else route.secure) else None
         second = await self._end_of_tls(route.host, url) if proxy and route.secure else None
         sock = await connect(self._resolver, host, port, url)
-        connected = self._loop.time()
+        connected = perf_counter()
         connection = Connection(self._loop)
         if first is None:
             await self._loop.create_connection(lambda: connection, sock=sock)
@@ -70,7 +71,7 @@ class Ways:
             await self._secure(second, connection, route.host, url)
         connection.connect = connected - began
         if first or second:
-            connection.tls = self._loop.time() - connected
+            connection.tls = perf_counter() - connected
         return connection
 
     async def _end_of_tls(self, host: str, url: Url) -> Tls:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from ..._model.errors import AccessDenied, FetchError, Interrupted
@@ -111,23 +112,23 @@ class Exchange:
                 connection = await lane.dial(route, url)
             if not lane.watchdog.awake:
                 lane.watchdog.wake()
-            began = lane.loop.time()
+            began = perf_counter()
             try:
                 if connection.usable:
                     await connection.ask(request, url, bodiless=method == "HEAD")
             except BaseException:
                 connection.drop()
-                lane.pool.give(connection, began)
+                lane.pool.give(connection, lane.loop.time())
                 raise
             head = connection.head
             if connection.error is None and head is not None:
                 break
-            lane.pool.give(connection, began)
+            lane.pool.give(connection, lane.loop.time())
             if fresh or connection.answered or method not in _SAFE:
                 raise connection.error or Interrupted("the far end closed the connection before our request", url=url)
             fresh, connection = True, None
         self._connection = connection
-        self._reply = WireReply(connection, head, fresh=fresh, first_byte=lane.loop.time() - began)
+        self._reply = WireReply(connection, head, fresh=fresh, first_byte=perf_counter() - began)
         if head.status == 407 and route.forward:
             self._leave()
             raise _refused_by(route, url)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # ours alone: what a wish says for all its sources would break the signature, or be somebody else's secret
 _OWN = frozenset({
     "authorization", "cookie", "proxy-authorization", "host", "range", "if-match", "if-none-match", "if-range",
-    "if-modified-since", "if-unmodified-since", "accept-encoding", "user-agent", "x-amz-date", "x-amz-content-sha256",
+    "if-modified-since", "if-unmodified-since", "accept", "accept-encoding", "x-amz-date", "x-amz-content-sha256",
     "x-amz-security-token", "x-amz-request-payer", "connection", "content-length", "transfer-encoding",
 })  # fmt: skip
 _DIGESTS = ("sha256", "sha1")  # S3's others (crc32, crc32c, crc64nvme) are no digests of ours
@@ -57,10 +57,10 @@ class S3Body(Body):
 
 def headers_for(request: Request, user_agent: str) -> Headers:
     """Give the headers of a GET: range, conditions, and what the wish adds."""
-    headers = [("user-agent", user_agent), ("accept", "*/*"), ("accept-encoding", "identity")]
-    for name, value in request.headers:
-        if name.lower() not in _OWN:
-            headers.append((name.lower(), value))
+    headers = [(name.lower(), value.strip()) for name, value in request.headers if name.lower() not in _OWN]
+    if not any(name == "user-agent" for name, _ in headers):
+        headers.append(("user-agent", user_agent))
+    headers += [("accept", "*/*"), ("accept-encoding", "identity")]
     if request.offset or request.end is not None:
         last = "" if request.end is None else request.end - 1
         headers.append(("range", f"bytes={request.offset}-{last}"))

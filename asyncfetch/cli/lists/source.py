@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from asyncfetch import Digest, FetchError, MistakeError
+from ..._model.digest import Digest
+from ..._model.errors import FetchError, MistakeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

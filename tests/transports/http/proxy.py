@@ -92,10 +92,10 @@ def serve_socks(proxy, client):
     kind = exactly(client, 4)[3]
     if kind == 3:
         host = exactly(client, exactly(client, 1)[0]).decode()
+    elif kind == 1:
+        host = socket.inet_ntop(socket.AF_INET, exactly(client, 4))
     else:
-        host = socket.inet_ntop(
-            *((socket.AF_INET, exactly(client, 4)) if kind == 1 else (socket.AF_INET6, exactly(client, 16)))
-        )
+        host = socket.inet_ntop(socket.AF_INET6, exactly(client, 16))
     port = int.from_bytes(exactly(client, 2), "big")
     proxy.asked.append(f"{host}:{port}")
     if proxy.refuse:

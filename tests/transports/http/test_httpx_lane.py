@@ -14,13 +14,16 @@ from asyncfetch import (
     Interrupted,
     MistakeError,
     NotFound,
+    ProtocolViolation,
     Request,
     Settings,
     Trust,
     Url,
 )
+from asyncfetch._model.exchange import Timings
 from asyncfetch._model.settings import Proxies
 from asyncfetch._transports.http.httpx_lane import HttpxLane
+from asyncfetch._transports.http.httpx_reply import HttpxReply
 from asyncfetch._transports.http.transport import HttpTransport
 from asyncfetch.testing import Pattern
 from tests.servers.nginx import missing, nginx
@@ -180,23 +183,37 @@ class TestHttp2:
             await get(made, f"{url}503")
         assert caught.value.retry_after == 7
 
-    async def test_many_and_some_left_early(self, made, site):
+    async def test_many_over_one_connection(self, made, site):
         url, _ = site
         got = []
 
         async def whole():
             got.append(len(await get(made, f"{url}a")))
 
-        async def some():
-            async with made.open(Request(Url(f"{url}a"))) as body:
-                await body.fill(memoryview(bytearray(10)))
-
+        await whole()
         async with anyio.create_task_group() as group:
             for _ in range(10):
                 group.start_soon(whole)
-                group.start_soon(some)
-        assert got == [len(DATA)] * 10
-        assert len(await get(made, f"{url}a")) == len(DATA)
+        assert got == [len(DATA)] * 11
+        assert len(made._lanes.lane(Url(url))._transports[None]._pool.connections) == 1
+
+    @pytest.mark.parametrize("when", ["within the body", "before the head"])
+    async def test_left_early(self, made, site, when):
+        """The window of the connection would be used up after a few of them, and all others hang (httpcore #943)."""
+        url, folder = site
+        (folder / "root" / "large").write_bytes(bytes(6 << 20))
+        await get(made, f"{url}a")
+        for _ in range(6):
+            async with anyio.create_task_group() as group:
+                if when == "before the head":
+                    group.start_soon(get, made, f"{url}large")
+                    await anyio.wait_all_tasks_blocked()
+                else:
+                    async with made.open(Request(Url(f"{url}large"))) as body:
+                        await body.fill(memoryview(bytearray(10)))
+                group.cancel_scope.cancel()
+        with anyio.fail_after(20):
+            assert len(await get(made, f"{url}large")) == 6 << 20
 
     async def test_plain_http_stays_http1(self, http_server, anyio_backend_name):
         file = http_server.serve("/a", DATA)
@@ -225,35 +242,31 @@ class Stream:
 
 class Response:
     status_code = 200
+    extensions = {"http_version": b"HTTP/2"}  # noqa: RUF012 - nobody changes it
 
     def __init__(self, *parts, length):
         self.stream = Stream(*parts)
         self.headers = type("Headers", (), {"raw": [(b"Content-Length", str(length).encode())]})
 
 
-@pytest.mark.parametrize(("length", "kind"), [(4, FetchError), (7, Interrupted)])
+@pytest.mark.parametrize(("length", "kind"), [(4, ProtocolViolation), (7, Interrupted)])
 async def test_http2_bodies_are_held_to_their_length(length, kind):
-    from asyncfetch._model.exchange import Timings
-    from asyncfetch._transports.http.httpx_lane import HttpxReply
-
-    reply = HttpxReply(Response(b"abc", b"", b"de", length=length), Url("https://h/"), "GET", Timings(), http2=True)
+    reply = HttpxReply(Response(b"abc", b"", b"de", length=length), Url("https://h/"), "GET", Timings())
     view = memoryview(bytearray(10))
     assert await reply.fill(view) == 3
     with pytest.raises(kind, match=str(length)):
         while await reply.fill(view):
             pass
-    await reply.aclose()
+    await reply.leave()
+    await reply.finish()
 
 
 async def test_empty_parts_are_not_the_end():
-    from asyncfetch._model.exchange import Timings
-    from asyncfetch._transports.http.httpx_lane import HttpxReply
-
-    reply = HttpxReply(Response(b"abc", b"", b"de", length=5), Url("https://h/"), "GET", Timings(), http2=True)
+    reply = HttpxReply(Response(b"abc", b"", b"de", length=5), Url("https://h/"), "GET", Timings())
     view = memoryview(bytearray(2))
     sizes = [await reply.fill(view) for _ in range(5)]
     assert sizes == [2, 1, 2, 0, 0]
-    await reply.aclose()
+    assert await reply.leave()
 
 
 async def test_httpx_serves_too(http_server, monkeypatch):

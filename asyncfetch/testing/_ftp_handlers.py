@@ -1,0 +1,112 @@
+"""What pyftpdlib calls: its handlers, with cues, counts and replies put in place. All of it runs in the server's thread."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import struct
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from .faults import Reset, Stall
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # it stands on asyncore and asynchat
+    from pyftpdlib.authorizers import DummyAuthorizer
+    from pyftpdlib.handlers import DTPHandler, FTPHandler, TLS_DTPHandler, TLS_FTPHandler
+    from pyftpdlib.ioloop import IOLoop
+    from pyftpdlib.servers import FTPServer
+
+if TYPE_CHECKING:
+    from .ftp import Cue, FtpFile, FtpServer
+
+logging.getLogger("pyftpdlib").addHandler(logging.NullHandler())  # else it sets logging up, for the whole process
+
+
+class _Data:
+    """A data connection that follows the cue of its file, and counts."""
+
+    ours: FtpServer
+    cue: Cue = None
+    file: FtpFile | None = None
+    tot_bytes_sent: int
+
+    def use_sendfile(self) -> bool:
+        """Never: what passes is counted."""
+        return False
+
+    def push_with_producer(self: Any, producer: Any) -> None:
+        if self.file_obj is not None:  # not a listing
+            self.file = self.ours.files.get(os.path.realpath(self.file_obj.name))
+            self.cue = None if self.file is None else self.file.next_cue()
+        super().push_with_producer(producer)
+
+    def send(self: Any, data: bytes) -> int:
+        if self.cue is not None:
+            room = self.cue.at - self.tot_bytes_sent
+            if room <= 0:
+                self._strike()
+                return 0
+            data = data[:room]
+        sent: int = super().send(data)
+        if self.file is not None:
+            self.ours.sent += sent
+            self.file.sent += sent
+        return sent
+
+    def _strike(self: Any) -> None:
+        cue, self.cue = self.cue, None
+        if isinstance(cue, Stall):
+            # send nothing until the far end closes, without spinning
+            self.cue = cue
+            self._wanted_io_events = self.ioloop.READ
+            self.modify_ioloop_events(self.ioloop.READ)
+            return
+        if isinstance(cue, Reset):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._resp = ("426 Transfer aborted.", logging.getLogger("pyftpdlib").debug)
+        self.close()
+
+
+class _Control:
+    """A control connection that answers as told, where it was told."""
+
+    ours: FtpServer
+
+    def on_connect(self) -> None:
+        self.ours.connections += 1
+
+    def pre_process_command(self: Any, line: str, command: str, argument: str) -> None:
+        self.ours.commands.append((command, "***" if command == "PASS" else argument))
+        canned = self.ours.canned(command)
+        if canned is None:
+            super().pre_process_command(line, command, argument)
+            return
+        self.respond(canned)
+        if canned.startswith("421"):
+            self.close_when_done()
+
+
+def make_server(ours: FtpServer, pair: str | None, *, implicit: bool) -> Any:
+    """Make a server on a free port; ``pair`` is the file of its key and certificates, if it speaks TLS."""
+    control, data = (FTPHandler, DTPHandler) if pair is None else (TLS_FTPHandler, TLS_DTPHandler)
+    names: dict[str, Any] = {
+        "ours": ours,
+        "encoding": ours.encoding,
+        "unicode_errors": "surrogateescape",
+        "dtp_handler": type("Data", (_Data, data), {"ours": ours}),
+        "auth_failed_timeout": 0,
+        "authorizer": DummyAuthorizer(),
+        "masquerade_address": "192.0.2.1" if "." in ours.host else None,  # as behind a router; not to be believed
+    }
+    if pair is not None:
+        names |= {"certfile": pair, "ssl_context": None, "tls_control_required": True, "tls_data_required": True}
+    if implicit:
+        # the greeting waits for the handshake
+        names["handle"] = lambda self: self.secure_connection(self.ssl_context)
+        names["handle_ssl_established"] = lambda self: None if self.authenticated else FTPHandler.handle(self)
+    names["authorizer"].add_user(ours.user, ours.password, ours.folder, perm="elr")
+    if ours.anonymous:
+        names["authorizer"].add_anonymous(ours.folder)
+    return FTPServer((ours.host, 0), type("Control", (_Control, control), names), ioloop=IOLoop())
