@@ -7,11 +7,89 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._version import __version__ as __version__
 
-# name -> where it lives; loaded on first use, so that importing the package costs nothing
+if TYPE_CHECKING:
+    from ._client import (
+        Client as Client,
+        fetch as fetch,
+        fetch_all as fetch_all,
+        read as read,
+    )
+    from ._model.digest import (
+        Digest as Digest,
+    )
+    from ._model.errors import (
+        AccessDenied as AccessDenied,
+        Attempt as Attempt,
+        Busy as Busy,
+        ConnectFailed as ConnectFailed,
+        DestinationBusy as DestinationBusy,
+        DigestMismatch as DigestMismatch,
+        FetchError as FetchError,
+        Interrupted as Interrupted,
+        InvalidUrl as InvalidUrl,
+        LocalError as LocalError,
+        MistakeError as MistakeError,
+        NoSpace as NoSpace,
+        NotFound as NotFound,
+        NotWritable as NotWritable,
+        Offline as Offline,
+        ProtocolViolation as ProtocolViolation,
+        RangeRefused as RangeRefused,
+        RedirectRefused as RedirectRefused,
+        SizeMismatch as SizeMismatch,
+        SourceError as SourceError,
+        Stalled as Stalled,
+        TimedOut as TimedOut,
+        TooLarge as TooLarge,
+        TransientError as TransientError,
+        UnsupportedScheme as UnsupportedScheme,
+        Untrusted as Untrusted,
+        Verdict as Verdict,
+    )
+    from ._model.events import (
+        Advanced as Advanced,
+        Failed as Failed,
+        Finished as Finished,
+        Retrying as Retrying,
+        Started as Started,
+    )
+    from ._model.exchange import (
+        Answer as Answer,
+        Body as Body,
+        Entry as Entry,
+        Request as Request,
+        Stat as Stat,
+        Timings as Timings,
+        Validator as Validator,
+    )
+    from ._model.fetch import (
+        Fetch as Fetch,
+        Result as Result,
+    )
+    from ._model.ports import (
+        Transport as Transport,
+    )
+    from ._model.settings import (
+        S3 as S3,
+        Bearer as Bearer,
+        Ftp as Ftp,
+        Limits as Limits,
+        Proxies as Proxies,
+        Retry as Retry,
+        Settings as Settings,
+        Timeouts as Timeouts,
+        Trust as Trust,
+    )
+    from ._model.url import (
+        Url as Url,
+    )
+
+# name -> where it lives, loaded on first use, so that importing the package costs nothing; what is above is for type
+# checkers only
 _HOMES = {
     "AccessDenied": "_model.errors",
     "Advanced": "_model.events",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ._flights import Crew
-from ._model.errors import FetchError
+from ._model.errors import FetchError, MistakeError
 from ._model.fetch import Fetch
 from ._signal import signal
 
@@ -39,7 +39,6 @@ class Batch:
         self._async: AsyncIterator[Wish] | None = wishes.__aiter__() if hasattr(wishes, "__aiter__") else None
         self._turn = anyio.Lock()
         self._count = 0
-        self._tasks = 0
         self._exhausted = False
         self._closed = False
         self._trouble: BaseException | None = None
@@ -59,7 +58,7 @@ class Batch:
                         self._room.set()
                         self._room = None
                     yield one
-                if self._tasks == 0:
+                if not self._crews:
                     break
                 self._arrived = signal()
                 await self._arrived.wait()
@@ -71,17 +70,16 @@ class Batch:
                 await self._end()
 
     def _grow(self) -> None:
-        if self._tasks < self._width and not self._exhausted:
-            self._tasks += 1
-            self._flights.tasks.start_soon(self._work)
+        if len(self._crews) < self._width and not self._exhausted:
+            crew = Crew()
+            self._crews.add(crew)
+            self._flights.tasks.start_soon(self._work, crew)
 
-    async def _work(self) -> None:
-        crew = Crew()
-        self._crews.add(crew)
+    async def _work(self, crew: Crew) -> None:
         try:
             with crew.scope:
                 while (item := await self._next()) is not None:
-                    if self._tasks < self._width:
+                    if len(self._crews) < self._width:
                         self._grow()
                     number, wish = item
                     try:
@@ -93,9 +91,12 @@ class Batch:
                     self._notify()
                     if len(self._outcomes) >= 2 * self._width:
                         await self._wait_for_room()
+        except BaseException:  # not by us, so it is the client that ends
+            if not self._closed and self._trouble is None:
+                self._trouble = MistakeError("the client was closed before all was fetched")
+            raise
         finally:
             self._crews.discard(crew)
-            self._tasks -= 1
             self._notify()
 
     async def _wait_for_room(self) -> None:
@@ -134,13 +135,18 @@ class Batch:
             self._arrived = None
 
     async def _end(self) -> None:
-        """Cancel what is under way for us alone, and wait until no task of ours is left."""
-        if self._room is not None:
-            self._room.set()
-        flights = [crew.flight for crew in self._crews if crew.flight is not None and crew.flight.outcome is None]
-        for flight in set(flights):
-            if flight.waiting <= flights.count(flight):
-                flight.end()
-        while self._tasks:
+        """Cancel what is under way for us alone, and wait until no task of ours is left.
+
+        What another caller waits for too is carried on, by a task that is the client's alone from now on.
+        """
+        for crew in tuple(self._crews):
+            flight = crew.flight
+            if flight is None or flight.scope is not crew.scope or flight.outcome is not None:
+                crew.scope.cancel()  # it waits, for a wish, for room or for what another one carries out
+                continue
+            self._flights.leave(flight)
+            if not flight.left:
+                self._crews.discard(crew)
+        while self._crews:
             self._arrived = signal()
             await self._arrived.wait()

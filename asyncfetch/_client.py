@@ -26,7 +26,7 @@ from ._pulse import Pulse
 from ._transfer import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
     from typing import Self, TypeVar
@@ -165,7 +165,7 @@ class Client:
 
     async def as_fetched(
         self, fetches: Iterable[str | Url | Fetch] | AsyncIterable[str | Url | Fetch]
-    ) -> AsyncIterator[Result | FetchError]:
+    ) -> AsyncGenerator[Result | FetchError, None]:
         """Fetch many; each Result or FetchError as it is there (``error.fetch`` is the wish). Any number of wishes."""
         async with aclosing(Batch(self._ready(), fetches, self._width()).outcomes()) as stream:
             async for _, outcome in stream:
@@ -206,7 +206,7 @@ class Client:
         wish = Fetch(url, headers=headers)
         return await self._asking(wish.url, lambda transport: transport.stat(Request(wish.url, headers=wish.headers)))
 
-    async def list(self, url: str | Url) -> AsyncIterator[Entry]:
+    async def list(self, url: str | Url) -> AsyncGenerator[Entry, None]:
         """List what is below a URL: s3, ftp and file. Raises UnsupportedScheme for the others."""
         self._ready()
         parsed = Url.of(url)

@@ -79,14 +79,20 @@ class Flights:
 
     def _claim(self, fetch: Fetch, limit: int | None) -> tuple[Flight, bool]:
         """Give the flight for a wish, and whether it is new."""
-        path = None if fetch.to is None else destination(fetch)
+        try:
+            path = None if fetch.to is None else destination(fetch)
+        except FetchError as error:
+            error.fetch = fetch
+            raise
         key: object = (fetch, limit) if path is None else path
         flight = self._under_way.get(key)
         if flight is None:
             flight = self._under_way[key] = Flight(fetch, path, key)
             return flight, True
         if path is not None and not _same(flight.fetch, fetch):
-            raise DestinationBusy(f"another wish is being written to {path!r}", url=fetch.url)
+            busy = DestinationBusy(f"another wish is being written to {path!r}", url=fetch.url)
+            busy.fetch = fetch
+            raise busy
         return flight, False
 
     async def fetch(self, fetch: Fetch, limit: int | None = None) -> Result:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._model.errors import ProtocolViolation
+from ._model.errors import Interrupted, ProtocolViolation, SizeMismatch
 from ._model.ports import Absorbing
 
 if TYPE_CHECKING:
     from ._gates import Pace
+    from ._model.errors import FetchError
     from ._model.exchange import Body
     from ._model.ports import Sink
 
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 class Flow:
     """How far a body has come: counted where bytes pass, read by whoever watches."""
 
-    __slots__ = ("body", "done", "received")
+    __slots__ = ("body", "done", "end", "received")
 
-    def __init__(self, body: Body, done: int) -> None:
+    def __init__(self, body: Body, done: int, end: int | None) -> None:
         self.body = body
+        self.end = end  # the length of the whole, as announced, else as expected, None if nobody knows
         self.done = done  # bytes of the whole that the sink has
         self.received = 0  # bytes of this body that the sink has
 
@@ -35,11 +37,11 @@ class Flow:
 async def pump(flow: Flow, sink: Sink, pace: Pace | None) -> None:
     """Move the body into the sink, to its end.
 
-    Raises what the body raises, and ProtocolViolation when it is longer than it said.
+    Raises what the body raises; Interrupted when it ends too early, ProtocolViolation or SizeMismatch too late.
     """
-    body, size = flow.body, flow.body.size
-    if body.descriptor is not None and size is not None and pace is None and isinstance(sink, Absorbing):
-        await _absorb(flow, sink, body.descriptor, size)
+    body, size = flow.body, flow.end
+    if body.descriptor is not None and body.size is not None and pace is None and isinstance(sink, Absorbing):
+        await _absorb(flow, sink, body.descriptor, body.size)
         return
     fill, lend, take = body.fill, sink.lend, sink.take
     while True:
@@ -64,14 +66,22 @@ async def pump(flow: Flow, sink: Sink, pace: Pace | None) -> None:
             flow.done += landed
             flow.received += landed
         if count == 0:
+            if body.size is not None and flow.done < body.size:  # a transport should have said so
+                raise Interrupted(f"it ended at byte {flow.done} of {body.size}", url=body.url)
             return
         if size is not None and flow.done >= size:
             if flow.done > size:
-                raise ProtocolViolation(f"its body is longer than the {size} bytes it announced", url=body.url)
+                raise _too_long(body, size)
             if body.ended:
                 return
         if pace is not None:
             await pace.spend(count)
+
+
+def _too_long(body: Body, size: int) -> FetchError:
+    if body.size is None:
+        return SizeMismatch(f"it has more than the {size} bytes that were expected", url=body.url)
+    return ProtocolViolation(f"its body is longer than the {size} bytes it announced", url=body.url)
 
 
 async def _absorb(flow: Flow, sink: Absorbing, descriptor: int, size: int) -> None:

@@ -148,8 +148,8 @@ class Transfer:
     def _after(self, error: FetchError, queue: Attempts, step: Step, source: Url, started: float) -> Step | None:
         """Note what happened, and decide what to do about it."""
         now = self.around.clock()
-        received = self.flow.received if self.flow is not None else 0
-        self.flow = None
+        flow, self.flow = self.flow, None
+        received = 0 if flow is None else flow.received
         reason = f"{type(error).__name__}: {error.reason}"
         self.tried.append(Attempt(str(source), started - self.began, now - started, received, reason))
         retry_after = error.retry_after if isinstance(error, Busy) else None
@@ -157,7 +157,8 @@ class Transfer:
             pause = min(retry_after or 0.0, self.around.settings.retry.retry_after_max)
             if pause > 0:
                 self.around.gates.cool(source.origin, pause)
-        if isinstance(error, DigestMismatch | SizeMismatch | ProtocolViolation):
+        # a source that was refused before it gave a byte says nothing against those of another that we hold
+        if flow is not None and isinstance(error, DigestMismatch | SizeMismatch | ProtocolViolation):
             was_resumed, self.resumed = self.resumed, False
             self.sink.spoil()
             self.farthest = 0
@@ -218,7 +219,7 @@ class Transfer:
         self.resumed = kept > 0
         self.resumed_from = min(self.resumed_from, kept)
         self.chain, self.validator, self.declared = body.chain, validator, body.digests
-        flow = self.flow = Flow(body, kept)
+        flow = self.flow = Flow(body, kept, size if size is not None else wanted)
         if self.around.observer is not None:
             self.around.observer(Started(self.fetch, source, size, kept))
         before = self.around.clock()

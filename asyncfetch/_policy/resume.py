@@ -41,6 +41,8 @@ def keep(held: Held, offset: int, matching: Validator | None, body: Body, *, pro
         return 0
     if body.offset != offset or offset > held.length or offset == 0:
         return None
+    if body.size is not None and offset > body.size:  # some FTP servers begin behind the end, and send nothing
+        return None
     theirs = body.validator
     if matching is not None:
         if theirs is None or not theirs.agrees(matching):

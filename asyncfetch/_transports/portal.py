@@ -8,6 +8,7 @@ entered and left by one task over there. The thread starts with the first call a
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -104,7 +105,8 @@ class Portal:
             assert task is not None
             task.cancel()
 
-        loop.call_soon_threadsafe(begin)
+        # in a context of its own: ours says that this is trio
+        loop.call_soon_threadsafe(begin, context=contextvars.Context())
         try:
             await done.wait()
         except trio.Cancelled:
@@ -150,10 +152,7 @@ class _Exchange:
         self._left = asyncio.Event()
         self._task = asyncio.create_task(self._hold())
         try:
-            await asyncio.wait([self._task, self._opened], return_when=asyncio.FIRST_COMPLETED)
-            if not self._opened.done():
-                await self._task  # raises what open raised
-            return self._opened.result()
+            return await self._opened
         except BaseException:
             self._task.cancel()
             with suppress(BaseException):
@@ -166,9 +165,14 @@ class _Exchange:
         await self._task
 
     async def _hold(self) -> None:
-        async with self._transport.open(self._request) as body:
-            self._opened.set_result(body)
-            await self._left.wait()
+        try:
+            async with self._transport.open(self._request) as body:
+                self._opened.set_result(body)
+                await self._left.wait()
+        except Exception as error:
+            if self._opened.done():
+                raise
+            self._opened.set_exception(error)
 
 
 class _FarBody(Body):

@@ -1,4 +1,4 @@
-"""What pyftpdlib calls: its handlers, with cues, counts and replies put in place. All of it runs in the server's thread."""
+"""What pyftpdlib calls: its handlers, with cues, counts and replies put in place; it runs in the server's thread."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ with warnings.catch_warnings():
 if TYPE_CHECKING:
     from .ftp import Cue, FtpFile, FtpServer
 
+
 logging.getLogger("pyftpdlib").addHandler(logging.NullHandler())  # else it sets logging up, for the whole process
 
 
@@ -40,7 +41,7 @@ class _Data:
         if self.file_obj is not None:  # not a listing
             self.file = self.ours.files.get(os.path.realpath(self.file_obj.name))
             self.cue = None if self.file is None else self.file.next_cue()
-        super().push_with_producer(producer)
+        super().push_with_producer(producer)  # type: ignore[misc]  # of the handler this is mixed into
 
     def send(self: Any, data: bytes) -> int:
         if self.cue is not None:
@@ -49,7 +50,7 @@ class _Data:
                 self._strike()
                 return 0
             data = data[:room]
-        sent: int = super().send(data)
+        sent: int = super().send(data)  # type: ignore[misc]  # likewise
         if self.file is not None:
             self.ours.sent += sent
             self.file.sent += sent
@@ -81,7 +82,7 @@ class _Control:
         self.ours.commands.append((command, "***" if command == "PASS" else argument))
         canned = self.ours.canned(command)
         if canned is None:
-            super().pre_process_command(line, command, argument)
+            super().pre_process_command(line, command, argument)  # type: ignore[misc]  # likewise
             return
         self.respond(canned)
         if canned.startswith("421"):

@@ -43,16 +43,31 @@ class Authority:
         ``names`` are the hosts the certificate is for, this one if none are given. ``expired``: it was valid until
         yesterday. ``ask_client``: clients must show a certificate of this authority. ``protocols``: offered by ALPN.
         """
-        ended = datetime.now(UTC) - timedelta(days=1)
-        when: dict[str, Any] = {"not_before": ended - timedelta(days=30), "not_after": ended} if expired else {}
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._authority.issue_cert(*(names or HERE), **when).configure_cert(context)
+        self._issue(*names, expired=expired).configure_cert(context)
         if ask_client:
             context.verify_mode = ssl.CERT_REQUIRED
             self._authority.configure_trust(context)
         if protocols:
             context.set_alpn_protocols(list(protocols))
         return context
+
+    def write_server_certificate(
+        self, path: str | os.PathLike[str], *names: str, expired: bool = False, rsa: bool = False
+    ) -> str:
+        """Write a server's key and certificates to one file, and give its path; ``rsa``: for servers that know no other."""
+        issued = self._issue(*names, expired=expired, rsa=rsa)
+        issued.private_key_and_cert_chain_pem.write_to_path(os.fspath(path))
+        os.chmod(path, 0o600)
+        return os.fspath(path)
+
+    def _issue(self, *names: str, expired: bool = False, rsa: bool = False) -> Any:
+        import trustme
+
+        ended = datetime.now(UTC) - timedelta(days=1)
+        when: dict[str, Any] = {"not_before": ended - timedelta(days=30), "not_after": ended} if expired else {}
+        kind = trustme.KeyType.RSA if rsa else trustme.KeyType.ECDSA
+        return self._authority.issue_cert(*(names or HERE), key_type=kind, **when)
 
     def client_context(self) -> ssl.SSLContext:
         """Make a client's TLS context that trusts this authority and no other."""

@@ -11,10 +11,11 @@
   `Cut`, `Reset` or `Stall`, whose ``at`` counts bytes of that transfer, or None.
 * ``server.reply("SIZE", "550 no", times=2)`` answers the next such commands so, in place of doing them; after a 421 it
   closes the connection. ``server.withdraw("MLSD")`` takes a command away, as on servers that never had it.
-* ``server.commands`` lists what was asked, as (command, argument), passwords left out; ``server.sent`` and ``file.sent``
-  count bytes of files; ``server.connections`` counts control connections.
+* ``server.commands`` lists what was asked, as (command, argument), passwords left out; ``server.sent`` and
+  ``file.sent`` count bytes of files; ``server.connections`` counts control connections.
 * ``FtpServer(tls=Authority())`` demands explicit TLS of control and data connections, with ``implicit=True`` TLS from
   the first byte on; ``settings`` is what a client needs to reach it, but for the authority.
+* ``certificate``: what its certificate is to be, in the words of `Authority.server_context` (names, expired).
 * ``user`` and ``password``: who may log in, beside anonymous unless ``anonymous=False``.
 
 Rule of pyftpdlib: it does not demand that data connections resume the TLS session. The servers of ``tests/servers`` do.
@@ -33,12 +34,11 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
 from .._model.settings import Ftp, Settings
-from .certificates import HERE
 from .far_ends import FarEnd
 from .faults import Cut, Reset, Stall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
     from typing import Any
 
@@ -82,6 +82,7 @@ class FtpServer:
         password: str = "pass",
         anonymous: bool = True,
         encoding: str = "utf-8",
+        certificate: Mapping[str, Any] | None = None,
     ) -> None:
         self.host = host
         self.port = 0
@@ -94,6 +95,7 @@ class FtpServer:
         self.sent = 0
         self.files: dict[str, FtpFile] = {}
         self._tls, self._implicit = tls, implicit
+        self._certificate = dict(certificate or {})
         self._replies: dict[str, deque[str]] = {}
         self._withdrawn: set[str] = set()
         self._time = _EPOCH
@@ -154,9 +156,8 @@ class FtpServer:
         self._folder = os.path.realpath(self._stack.enter_context(tempfile.TemporaryDirectory()))
         pair = None
         if self._tls is not None:
-            pair = os.path.join(self._stack.enter_context(tempfile.TemporaryDirectory()), "pair.pem")
-            issued = self._tls._authority.issue_cert(*HERE)  # noqa: SLF001 - pyOpenSSL wants a file, not a context
-            issued.private_key_and_cert_chain_pem.write_to_path(pair)
+            place = os.path.join(self._stack.enter_context(tempfile.TemporaryDirectory()), "pair.pem")
+            pair = self._tls.write_server_certificate(place, *self._certificate.pop("names", ()), **self._certificate)
         self._server = make_server(self, pair, implicit=self._implicit)
         self.port = self._server.address[1]
         self._thread = threading.Thread(target=self._run, name="asyncfetch-testing-ftp")

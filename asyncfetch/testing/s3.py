@@ -1,6 +1,6 @@
 """S3Server: an S3 on loopback that needs no account and no second process: moto, in a thread of this one.
 
->>> from asyncfetch.testing import S3Server
+>>> from asyncfetch.testing.s3 import S3Server
 >>> with S3Server() as server:
 ...     url = server.put("folder/a b.txt", b"hello")
 ...     url, server.settings.s3.region
@@ -17,8 +17,9 @@ of one process share one store, which is emptied when the last of them stops.
 
 from __future__ import annotations
 
+import json
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from urllib.parse import quote
 
@@ -26,10 +27,10 @@ from .._model.settings import S3, Settings
 from .far_ends import FarEnd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
-__all__ = ["S3Asked", "S3FarEnd", "S3Server"]
+__all__ = ["S3Asked", "S3FarEnd", "S3Server", "open_s3_far_end", "s3_client"]
 
 ACCESS_KEY, SECRET_KEY, REGION = "asyncfetch-key", "asyncfetch-secret", "us-east-1"
 _FEEDING = "asyncfetch-testing-feed"  # in the User-Agent of our own client
@@ -163,6 +164,17 @@ class S3FarEnd(FarEnd):
     def url(self, name: str) -> str:
         """Give the URL of a name."""
         return f"s3://{self.bucket}/{quote(name, safe='/')}"
+
+
+@contextmanager
+def open_s3_far_end() -> Iterator[S3FarEnd]:
+    """Start an S3Server with a bucket that is everybody's to read, as a far end that needs no keys."""
+    with S3Server() as server:
+        allow = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{server.bucket}/*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        server.client.put_bucket_policy(Bucket=server.bucket, Policy=policy)
+        settings = Settings(s3=S3(endpoint_url=server.endpoint, region=REGION, anonymous=True))
+        yield S3FarEnd(server.client, server.bucket, settings)
 
 
 def s3_client(endpoint: str, access_key: str, secret_key: str, region: str = REGION) -> Any:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import hypothesis
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from asyncfetch import (
     Attempt,

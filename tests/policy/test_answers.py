@@ -1,8 +1,7 @@
 """What each reply means: the three answers, every doubt about a range, every status that there is."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from asyncfetch import (
     AccessDenied,

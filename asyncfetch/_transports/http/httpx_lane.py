@@ -88,7 +88,7 @@ class HttpxLane:
         ours = f"{f'{scheme}://{host}:{port}'!r}, HTTP/2"
         with CancelScope(shield=True):
             for connection in [] if pool is None else pool.connections:
-                if False:
+                if connection.info().startswith(ours):
                     await connection.aclose()
 
     def _patience_with(self, proxy: Url | None) -> float | None:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _OWN = frozenset({
     "authorization", "cookie", "proxy-authorization", "host", "range", "if-match", "if-none-match", "if-range",
     "if-modified-since", "if-unmodified-since", "accept", "accept-encoding", "x-amz-date", "x-amz-content-sha256",
-    "x-amz-security-token", "x-amz-request-payer", "connection", "content-length", "transfer-encoding",
+    "x-amz-security-token", "x-amz-request-payer", "x-amz-checksum-mode", "connection", "content-length",
+    "transfer-encoding",
 })  # fmt: skip
 _DIGESTS = ("sha256", "sha1")  # S3's others (crc32, crc32c, crc64nvme) are no digests of ours
 

@@ -3,8 +3,7 @@
 import io
 from collections import Counter
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from asyncfetch import Fetch
 from asyncfetch.cli.lists import ListMistake, read

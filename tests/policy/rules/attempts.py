@@ -35,6 +35,7 @@ def check(module, *, examples=300, phases=tuple(hypothesis.Phase)):
 
     play()
     _check_many_tries(module)
+    _check_turns(module)
     return seen
 
 
@@ -44,6 +45,16 @@ def _check_many_tries(module):
     steps = [attempts.failed(0, Verdict.RETRY, 0.0) for _ in range(1200)]
     assert steps[-2].pause == 3
     assert steps[-1] is None
+
+
+def _check_turns(module):
+    # what is ready at this very moment is ready: two that need no pause take turns
+    attempts = module.Attempts(2, Retry(attempts=9, backoff=0), lambda: 1.0)
+    source, turns = 0, []
+    for _ in range(6):
+        step = attempts.failed(source, Verdict.RETRY, 5.0)
+        turns.append(source := step.source)
+    assert turns == [1, 0, 1, 0, 1, 0]
 
 
 class _Play:

@@ -14,7 +14,9 @@ def check(module, *, examples=200, phases=tuple(hypothesis.Phase)):
     seen = Counter()
 
     @hypothesis.settings(max_examples=examples, phases=phases)
-    @hypothesis.given(st.integers(1, 100), st.integers(1, 20), st.integers(-50, 50), _TICKS, st.integers(0, 2), st.data())
+    @hypothesis.given(
+        st.integers(1, 100), st.integers(1, 20), st.integers(-50, 50), _TICKS, st.integers(0, 2), st.data()
+    )
     def watch(rate, window, start, ticks, extra, data):
         enough = module.StallWatch(rate, window, start)
         short = module.StallWatch(rate, window, start)

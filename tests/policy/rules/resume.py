@@ -27,12 +27,14 @@ class _Body:
 
 
 def _validator(body, kind, source, *, sized=True):
-    """The truth about a body: validators are equal when the bytes are, and when strong only then."""
+    """The truth about a body: one source's validators are equal when the bytes are, and when strong only then."""
     size = len(body) if sized else None
+    strong = not kind.startswith("weak")
+    told = f"{source}: {body if strong else len(body)}"  # each mirror has its own
     if kind.endswith("etag"):
-        return Validator(source, etag=f'"{body if kind == "etag" else len(body)}"', size=size, strong=kind == "etag")
+        return Validator(source, etag=told, size=size, strong=strong)
     if kind.endswith("date"):
-        return Validator(source, modified=body if kind == "date" else "x", size=size, strong=kind == "date")
+        return Validator(source, modified=told, size=size, strong=strong)
     return Validator(source, size=size)
 
 
@@ -46,6 +48,8 @@ def _answer(server, body, kind, source, offset, matching):
         return full
     start = {"early": offset - 1, "late": offset + 1, "from 0": 0}.get(server, offset)
     size = None if server == "no size" else len(body)
+    if start > len(body) and size is None:
+        return full  # HTTP knows no range behind the end; FTP does, but tells the size
     if server == "terse" and kind.endswith("date") and matching is not None:
         truth = Validator(source, size=len(body))  # RFC 9110 section 15.3.7 lets it leave out Last-Modified, not ETag
     if server == "deaf and dumb" and kind.endswith("etag"):
@@ -68,9 +72,12 @@ def check(module, *, bodies=_BODIES):
                     body = _answer(server, theirs, kind, _HERE, offset, matching)
                     kept = module.keep(held, offset, matching, body, provable=provable)
                     _judge_answer(held, front, kept, body, theirs, offset, matching, provable, seen)
-                    if server in {"honest", "terse"} and matching is not None and theirs == ours:
+                    honest = server in {"honest", "terse"} and theirs == ours and length <= len(ours)
+                    if honest and offset:
                         assert kept == offset  # whoever can continue does
-                        seen["continued"] += 1
+                        seen["continued" if matching is not None else "continued elsewhere"] += 1
+                    if matching is None and body.answer is Answer.PARTIAL:
+                        assert module.keep(held, offset, None, body, provable=False) is None
     return seen
 
 

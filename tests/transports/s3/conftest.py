@@ -15,23 +15,11 @@ from tests.servers.s3 import BUCKET, PUBLIC, S3Place
 from tests.servers.seaweed import seaweed
 
 
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request):
-    return request.param
-
-
 @pytest.fixture(autouse=True)
 def aws(monkeypatch, tmp_path):
-    """No AWS setup of the machine's leaks in; gives where the files of one are looked for."""
-    import os
-
-    for name in os.environ:
-        if name.startswith("AWS_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    """Where the files of an AWS setup are looked for; there are none."""
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws-config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws-credentials"))
-    monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
 
 

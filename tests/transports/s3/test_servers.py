@@ -15,6 +15,7 @@ from asyncfetch._model.settings import S3, Proxies, Settings
 from asyncfetch._model.url import Url
 from asyncfetch._transports.s3 import transport as transport_module
 from asyncfetch.testing import check_transport
+from asyncfetch.testing.s3 import open_s3_far_end
 from tests.servers.s3 import ACCESS_KEY, BUCKET, PUBLIC
 
 from .conftest import content, s3
@@ -28,6 +29,16 @@ async def test_it_keeps_the_rules_of_a_transport(place):
     async def maker():
         async with s3(place.settings, place.auth) as transport:
             yield transport, place.far_end
+
+    await check_transport(maker)
+
+
+async def test_the_far_end_of_the_testing_package_keeps_them_too():
+    @asynccontextmanager
+    async def maker():
+        with open_s3_far_end() as far_end:
+            async with s3(far_end.settings) as transport:
+                yield transport, far_end
 
     await check_transport(maker)
 

@@ -7,8 +7,7 @@ from botocore import auth
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from asyncfetch._transports.s3.address import canonical_query, encode_key
 from asyncfetch._transports.s3.signing import Keys, Signer

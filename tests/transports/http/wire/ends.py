@@ -1,54 +1,18 @@
-"""What the tests of the wire share: lanes that are seen to clear up, readers, and a transport that is fed by hand."""
+"""What the tests of the wire share: readers, a transport that is fed by hand, and a server that answers by script."""
 
 import asyncio
 import os
+from contextlib import asynccontextmanager
 
-import pytest
-
-from asyncfetch import Settings, Url
+from asyncfetch import Url
 from asyncfetch._transports.http.connection import Connection
-from asyncfetch._transports.http.wire import WireLane
 
-UVLOOP = ("asyncio", {"use_uvloop": True})
-LOOPS = [pytest.param("asyncio", id="asyncio"), pytest.param(UVLOOP, id="uvloop", marks=pytest.mark.every_loop)]
 HEADERS = [("User-Agent", "tests"), ("Accept-Encoding", "identity")]
 EMPTY = "<Pool: 0 idle, 0 busy>"
 
 
-@pytest.fixture(scope="module", params=LOOPS)
-def anyio_backend(request):
-    """The wire runs on asyncio, and as well on uvloop."""
-    return request.param
-
-
 async def no_context():
     raise AssertionError("TLS was not asked for")
-
-
-@pytest.fixture
-async def make_lane(anyio_backend):
-    """Make lanes; in the end they are closed, and nothing of theirs is left."""
-    made = []
-
-    def make(context=None, **settings):
-        async def give():
-            return context
-
-        settings = Settings(**{"trust_env": False, **settings})
-        made.append(WireLane(settings, no_context if context is None else give))
-        return made[-1]
-
-    yield make
-    for lane in made:
-        await lane.aclose()
-        assert repr(lane.pool) == EMPTY
-        assert not lane.pool._open
-    assert [task for task in asyncio.all_tasks() if "asyncfetch" in str(task.get_coro())] == []
-
-
-@pytest.fixture
-def lane(make_lane):
-    return make_lane()
 
 
 async def read(reply, size=64 * 1024):
@@ -128,3 +92,48 @@ def fed(loop, *, method="GET"):
 def count_of(name, default):
     """Give how many times a long test runs: the environment can ask for more."""
     return int(os.environ.get(name) or default)
+
+
+@asynccontextmanager
+async def serving(converse):
+    """Serve each connection by ``converse(number, reader, writer)``; gives the URL and the writers."""
+    writers = []
+
+    async def welcome(reader, writer):
+        writers.append(writer)
+        try:
+            await converse(len(writers), reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(welcome, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", writers
+    finally:
+        server.close()
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.gather(*[writer.wait_closed() for writer in writers], return_exceptions=True)
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def scripted(answer):
+    """Serve on loopback what ``answer(number of the connection, request)`` gives; None closes.
+
+    Gives the URL, the requests with the number of their connection, and the writers.
+    """
+    requests = []
+
+    async def converse(number, reader, writer):
+        while True:
+            requests.append((number, await reader.readuntil(b"\r\n\r\n")))
+            reply = answer(number, requests[-1][1])
+            if reply is None:
+                writer.close()
+                return
+            writer.write(reply)
+            await writer.drain()
+
+    async with serving(converse) as (url, writers):
+        yield url, requests, writers

@@ -12,13 +12,15 @@ def head(*lines, status="HTTP/1.1 200 OK", bodiless=False):
 
 
 def test_a_head_is_read():
-    read = head("Content-Length: 5", "ETag:\t \"a: b\" \t", "X-Empty:", "x-Latin: \xe9")
+    read = head("Content-Length: 5", 'ETag:\t "a: b" \t', "X-Empty:", "x-Latin: \xe9")
     assert read.status == 200
     assert read.headers == [("content-length", "5"), ("etag", '"a: b"'), ("x-empty", ""), ("x-latin", "\xe9")]
     assert (read.length, read.chunked, read.lasting) == (5, False, True)
 
 
-@pytest.mark.parametrize("status", ["HTTP/1.1 200 ", "HTTP/1.1 200", "HTTP/1.1 200 All is well: \xe9", "HTTP/1.9 200 OK"])
+@pytest.mark.parametrize(
+    "status", ["HTTP/1.1 200 ", "HTTP/1.1 200", "HTTP/1.1 200 All is well: \xe9", "HTTP/1.9 200 OK"]
+)
 def test_a_status_line_may_be_bare(status):
     assert head(status=status).status == 200
 
@@ -134,7 +136,9 @@ def test_the_end_of_a_head_is_found_wherever_it_was_cut():
             assert find_end(scratch, 4, known, end) == (behind if end >= behind else 0)
 
 
-@pytest.mark.parametrize("data", [b"SSH-2.0-OpenSSH\r\n", b"\r\nHTTP/1.1", b"\0", b"HTTP/2.0", b"<html>", b"http/1.1 200"])
+@pytest.mark.parametrize(
+    "data", [b"SSH-2.0-OpenSSH\r\n", b"\r\nHTTP/1.1", b"\0", b"HTTP/2.0", b"<html>", b"http/1.1 200"]
+)
 def test_what_cannot_become_a_head_is_refused_at_once(data):
     with pytest.raises(ProtocolViolation, match="not an answer"):
         find_end(bytearray(data), 0, 0, len(data))

@@ -1,0 +1,318 @@
+"""An event loop in a thread of its own, with one async object on it that lives as long as the thread.
+
+It is what anyio calls a blocking portal, with what ours has to promise on top: a call costs one hop there and one back
+(anyio's portal takes two each way), and an interrupted wait (Ctrl-C) ends the work over there. Rules:
+
+* The object is entered and left by one task; calls are tasks of their own, which end before it is left.
+* Who waits blocks on a plain lock, which a signal handler of the main thread can interrupt. Then the call is
+  cancelled, and gets `GRACE` seconds to come to its end before the exception goes on.
+* The thread is a daemon and is ended at exit: a program that forgot to close it ends all the same. In a forked child
+  there is no thread: whoever asks it there is told so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import contextvars
+import os
+import sys
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import anyio
+
+from .._model.errors import MistakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+    from contextlib import AbstractAsyncContextManager
+
+    from anyio.abc import TaskGroup
+
+T = TypeVar("T")
+
+GRACE = 0.1  # seconds an interrupted call may take to end: a person waits
+_AT_EXIT = 2.0  # seconds the exit of the interpreter waits for a thread whose disk or network does not let go
+# Windows does not interrupt a wait for a lock: there it is made of short ones
+_SLICE = 0.05 if sys.platform == "win32" else -1
+
+_running: weakref.WeakSet[LoopThread] = weakref.WeakSet()
+
+
+class LoopThread:
+    """Runs an event loop, and ``guest`` as a context manager on it, from ``start`` to ``close``."""
+
+    def __init__(self, guest: AbstractAsyncContextManager[object], name: str) -> None:
+        self._guest = guest
+        self._name = name
+        self._thread: threading.Thread | None = None
+        self._ident: int | None = None
+        self._ready = threading.Event()
+        self._trouble: BaseException | None = None
+        self._over = ""  # why nothing can be called any more
+        self._loop: asyncio.AbstractEventLoop
+        self._stop: asyncio.Event
+        self._tasks: TaskGroup
+        self._context: contextvars.Context
+
+    # --- life
+
+    def start(self) -> None:
+        """Start it, and come back when the guest is entered. Raises what entering it raises."""
+        # an empty context: what the caller's event loop keeps in its own (trio does) is not true here
+        target = contextvars.Context().run
+        self._thread = threading.Thread(target=target, args=(self._run,), name=self._name, daemon=True)
+        _running.add(self)
+        self._thread.start()
+        try:
+            self._ready.wait()
+        except BaseException:
+            self.stop()
+            raise
+        if self._trouble is not None:
+            self._thread.join()
+            raise self._trouble
+
+    def stop(self) -> None:
+        """Begin to end it: calls under way are cancelled. From any thread."""
+        if not self._over:
+            self._over = "the client was closed"
+            with contextlib.suppress(RuntimeError):  # the loop has just ended by itself
+                if self._ready.is_set():
+                    self._loop.call_soon_threadsafe(self._stop.set)
+
+    def close(self, patience: float | None = None) -> None:
+        """End it and wait until the thread is gone, or so many seconds."""
+        self.stop()
+        if self._thread is not None and self._ident != threading.get_ident():
+            self._thread.join(patience)
+
+    def forget(self) -> None:
+        """Know that this is a forked child, where the thread does not exist."""
+        self._over = "it belongs to the process from which this one was forked"
+        self._thread = None
+
+    def _run(self) -> None:
+        self._ident = threading.get_ident()
+        try:
+            anyio.run(self._main, backend="asyncio")
+        except BaseException as error:  # noqa: BLE001 - raised by start, where somebody waits
+            self._trouble = error
+        finally:
+            self._over = self._over or "its event loop ended"
+            _running.discard(self)
+            self._ready.set()
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        async with self._guest, anyio.create_task_group() as self._tasks:
+            self._context = contextvars.copy_context()
+            self._ready.set()
+            if self._over:  # stopped before it was there
+                self._stop.set()
+            await self._stop.wait()
+            self._tasks.cancel_scope.cancel()
+
+    # --- calls
+
+    @property
+    def here(self) -> bool:
+        """Whether the caller is on the loop itself: it must not wait for it."""
+        return self._ident == threading.get_ident()
+
+    def call(self, work: Callable[..., Coroutine[Any, Any, T]], *arguments: Any, **named: Any) -> T:
+        """Run a coroutine function on the loop and wait for what it gives or raises."""
+        call = Call(self, lambda: work(*arguments, **named))
+        call.start()
+        return call.result()
+
+    @contextlib.contextmanager
+    def entered(self, make: Callable[[], AbstractAsyncContextManager[T]]) -> Generator[T]:
+        """Enter an async context manager over there, in a task that leaves it when the block is over."""
+        opened = _Handover[T]()
+
+        async def hold() -> None:
+            try:
+                async with make() as value:
+                    left = opened.give(value)
+                    await left.wait()
+            finally:
+                opened.bell.ring()
+
+        call = Call(self, hold)
+        call.start()
+        try:
+            opened.bell.wait()
+            if opened.left is None:  # it was not entered
+                call.result()
+            yield opened.value
+        except BaseException:
+            call.end()
+            raise
+        self.soon(opened.leave)
+        call.result()
+
+    def soon(self, work: Callable[[], object]) -> None:
+        """Have something short done on the loop; does nothing when the loop is gone."""
+        if self._thread is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(work, context=self._context)
+
+    def begin(self, call: Call[Any]) -> None:
+        """Start the task of a call; for Call."""
+        if self._over:
+            raise MistakeError(f"{self._over}; make a new one")
+        if self.here:
+            raise MistakeError("called on the client's own event loop (from an observer?), which it would wait for")
+        try:
+            self._loop.call_soon_threadsafe(call.begin, self._tasks, context=self._context)
+        except RuntimeError as error:
+            raise MistakeError(f"{self._over or 'the client was closed'}; make a new one") from error
+
+    @property
+    def over(self) -> str:
+        """Why nothing can be called any more; empty as long as it can."""
+        return self._over
+
+
+class Bell:
+    """Wakes one waiting thread; rings that come before it waits are not lost, and count once."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def ring(self) -> None:
+        """Wake the waiter; from one thread only, the loop's."""
+        if self._lock.locked():
+            self._lock.release()
+
+    def wait(self) -> None:
+        """Wait for a ring. In the main thread a signal handler may raise here."""
+        while not self._lock.acquire(timeout=_SLICE):
+            pass
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Wait for a ring, but not for ever."""
+        self._lock.acquire(timeout=seconds)
+
+
+class Call(Generic[T]):
+    """One coroutine function on its way there and back."""
+
+    __slots__ = ("_bell", "_ended", "_error", "_scope", "_thread", "_value", "_work")
+
+    def __init__(self, thread: LoopThread, work: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._thread = thread
+        self._work = work
+        self._bell = Bell()
+        self._scope: anyio.CancelScope | None = None
+        self._ended = False
+        self._error: BaseException | None = None
+        self._value: T | None = None
+
+    # --- in the caller's thread
+
+    def start(self) -> None:
+        """Begin. Raises MistakeError when the loop is gone, or is the caller's own."""
+        self._thread.begin(self)
+
+    def result(self) -> T:
+        """Wait for the end; an exception raised by a signal handler meanwhile ends the call."""
+        try:
+            self._bell.wait()
+        except BaseException:
+            self.end()
+            raise
+        error, self._error = self._error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error
+        return self._value  # type: ignore[return-value]  # it ended without an error, so this is its value
+
+    def end(self) -> None:
+        """Cancel it, and give it a moment to come to its end."""
+        self._thread.soon(self._cancel)
+        if not self._thread.here:  # a generator that is collected over there
+            self._bell.wait_at_most(GRACE)
+
+    # --- on the loop
+
+    def begin(self, tasks: TaskGroup) -> None:
+        """Start the task."""
+        if self._ended:
+            return
+        if self._thread.over:  # it came after the end of the calls
+            self._finish(MistakeError(self._thread.over))
+        else:
+            tasks.start_soon(self._run)
+
+    def _cancel(self) -> None:
+        if self._scope is not None:
+            self._scope.cancel()
+        elif not self._ended:
+            self._finish(None)
+
+    async def _run(self) -> None:
+        if self._ended:
+            return
+        error: BaseException | None = MistakeError("the client was closed meanwhile")
+        with anyio.CancelScope() as self._scope:
+            try:
+                self._value = await self._work()
+                error = None
+            except Exception as trouble:  # noqa: BLE001 - it is the caller's: raised there
+                error = trouble
+            finally:
+                self._finish(error)
+
+    def _finish(self, error: BaseException | None) -> None:
+        self._error = error
+        self._ended = True
+        self._bell.ring()
+
+
+class _Handover(Generic[T]):
+    """A value that was opened over there, and the signal that it may be closed."""
+
+    def __init__(self) -> None:
+        self.bell = Bell()
+        self.left: asyncio.Event | None = None
+        self.value: T
+
+    def give(self, value: T) -> asyncio.Event:
+        self.value = value
+        self.left = asyncio.Event()
+        self.bell.ring()
+        return self.left
+
+    def leave(self) -> None:
+        assert self.left is not None
+        self.left.set()
+
+
+def _end_all() -> None:
+    running = list(_running)
+    for thread in running:
+        thread.stop()
+    for thread in running:
+        thread.close(_AT_EXIT)
+
+
+def _forget_all() -> None:
+    for thread in list(_running):
+        thread.forget()
+    _running.clear()
+
+
+atexit.register(_end_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
