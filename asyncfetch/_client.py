@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import time
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
@@ -12,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
+from ._asking import ask
 from ._batch import Batch
 from ._disk.disk import Disk
 from ._flights import Flights
 from ._gates import Gates, Pace
-from ._model.errors import Busy, FetchError, MistakeError, Offline
+from ._model.errors import FetchError, MistakeError, Offline
 from ._model.exchange import Request
 from ._model.fetch import Fetch, Result
 from ._model.settings import Settings
 from ._model.url import Url
-from ._policy.attempts import Attempts, Step
 from ._pulse import Pulse
-from ._transfer import Surroundings
+from ._surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -58,14 +57,14 @@ class Client:
     def __init__(
         self,
         *,
-        settings: Settings | None = None,
+        settings: Settings = Settings(),
         observer: Observer | None = None,
         transports: Mapping[str, Transport] | None = None,
         auth: Mapping[str, Any] | None = None,
     ) -> None:
-        if settings is not None and not isinstance(settings, Settings):
+        if not isinstance(settings, Settings):
             raise MistakeError(f"settings are asyncfetch.Settings, not {type(settings).__name__}")
-        self.settings = settings if settings is not None else Settings()
+        self.settings = settings
         self._observer = None if observer is None else partial(_observe, observer)
         self._lent: dict[str, Transport] = {scheme.lower(): one for scheme, one in (transports or {}).items()}
         self._made: dict[object, Transport] = {}
@@ -92,7 +91,7 @@ class Client:
             pace=None if limits.rate is None else Pace(limits.rate, clock),
             observer=self._observer,
             lent=self._lent,
-            build=self._build,
+            build=self._build_for,
         )
         self._around = around
         self._tasks = anyio.create_task_group()
@@ -225,37 +224,20 @@ class Client:
 
     # --- below
 
-    async def _asking(self, url: Url, ask: Callable[[Transport], Awaitable[T]], *, keep_place: bool = False) -> T:
-        """Ask one source, as often as the settings allow; ``keep_place`` leaves the gate to the caller."""
-        transport = await self._transport(url)
-        queue = Attempts(1, self.settings.retry, random.random)
-        while True:
-            if until := self._gates.cool_until(url.origin):
-                await anyio.sleep(max(0.0, until - time.perf_counter()))
-                continue
-            try:
-                await self._gates.enter(url.origin)
-                answered = False
-                try:
-                    answer = await ask(transport)
-                    answered = True
-                    return answer
-                finally:
-                    if not (answered and keep_place):
-                        self._gates.leave(url.origin)
-            except FetchError as error:
-                retry_after = error.retry_after if isinstance(error, Busy) else None
-                if retry_after:
-                    self._gates.cool(url.origin, min(retry_after, self.settings.retry.retry_after_max))
-                step: Step | None = queue.failed(0, error.verdict, time.perf_counter(), retry_after=retry_after)
-                if step is None:
-                    raise
-                await anyio.sleep(step.pause)
+    async def _asking(self, url: Url, question: Callable[[Transport], Awaitable[T]], *, keep_place: bool = False) -> T:
+        return await ask(self._around, await self._transport(url), url, question, keep_place=keep_place)
 
     async def _transport(self, url: Url) -> Transport:
         if self.settings.offline and url.scheme != "file":
             raise Offline("the source is not on this machine", url=url)
-        return self._lent.get(url.scheme) or await self._build(url.scheme)
+        return self._lent.get(url.scheme) or await self._build_for(url)
+
+    async def _build_for(self, url: Url) -> Transport:
+        try:
+            return await self._build(url.scheme)
+        except FetchError as error:
+            error.url = error.url or str(url)
+            raise
 
     async def _build(self, scheme: str) -> Transport:
         """Load and build a transport in a thread: some take a third of a second, and the loop has others to serve."""
@@ -311,7 +293,7 @@ async def fetch(
     what: str | Url | Fetch,
     to: str | PathLike | None = None,
     *,
-    settings: Settings | None = None,
+    settings: Settings = Settings(),
     observer: Observer | None = None,
     **wish: Any,
 ) -> Result:
@@ -320,14 +302,14 @@ async def fetch(
         return await client.fetch(what, to, **wish)
 
 
-async def read(url: str | Url, *, settings: Settings | None = None, limit: int | None = None) -> bytes:
+async def read(url: str | Url, *, settings: Settings = Settings(), limit: int | None = None) -> bytes:
     """Read one body into memory with a client of its own."""
     async with Client(settings=settings) as client:
         return await client.read(url, limit=limit)
 
 
 async def fetch_all(
-    fetches: Iterable[str | Url | Fetch], *, settings: Settings | None = None, observer: Observer | None = None
+    fetches: Iterable[str | Url | Fetch], *, settings: Settings = Settings(), observer: Observer | None = None
 ) -> list[Result | FetchError]:
     """Fetch many with a client of its own; arguments as for ``Client.fetch_all``."""
     async with Client(settings=settings, observer=observer) as client:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ._disk.disk import Disk
     from ._model.fetch import Fetch
     from ._signal import Signal
-    from ._transfer import Surroundings
+    from ._surroundings import Surroundings
 
     Outcome = Result | FetchError
 

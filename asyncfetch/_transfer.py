@@ -21,57 +21,25 @@ from ._model.errors import (
     ProtocolViolation,
     RangeRefused,
     SizeMismatch,
-    Stalled,
     TimedOut,
 )
-from ._model.events import Advanced, Retrying, Started
+from ._model.events import Retrying, Started
 from ._model.exchange import Answer, Request, Timings, Validator
 from ._model.fetch import Result
 from ._policy import resume
 from ._policy.attempts import FIRST, Attempts, Step
-from ._policy.pacing import StallWatch
 from ._pump import Flow, pump
+from ._watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from ._gates import Gates, Pace
     from ._model.digest import Digest
     from ._model.exchange import Body
     from ._model.fetch import Fetch
-    from ._model.ports import Observer, Transport
-    from ._model.settings import Settings
+    from ._model.ports import Transport
     from ._model.url import Url
-    from ._pulse import Pulse
     from ._sinks.file import FileSink
     from ._sinks.memory import MemorySink
-
-
-class Surroundings:
-    """What a transfer needs of its client."""
-
-    __slots__ = ("build", "clock", "gates", "lent", "observer", "pace", "pulse", "settings")
-
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        clock: Callable[[], float],
-        gates: Gates,
-        pulse: Pulse,
-        pace: Pace | None,
-        observer: Observer | None,
-        lent: dict[str, Transport],
-        build: Callable[[str], Awaitable[Transport]],
-    ) -> None:
-        self.settings = settings
-        self.clock = clock
-        self.gates = gates
-        self.pulse = pulse
-        self.pace = pace
-        self.observer = observer
-        self.lent = lent
-        self.build = build
+    from ._surroundings import Surroundings
 
 
 class Transfer:
@@ -170,7 +138,7 @@ class Transfer:
 
     async def _attempt(self, source: Url, started: float) -> Result:
         around = self.around
-        transport = around.lent.get(source.scheme) or await around.build(source.scheme)
+        transport = around.lent.get(source.scheme) or await around.build(source)
         await around.gates.enter(source.origin)
         entered = True
         try:
@@ -223,7 +191,7 @@ class Transfer:
         if self.around.observer is not None:
             self.around.observer(Started(self.fetch, source, size, kept))
         before = self.around.clock()
-        watch = _Watch(self, flow, source)
+        watch = Watch(flow, self.fetch, source, self.around)
         self.around.pulse.watch(watch)
         try:
             if body.abortable:
@@ -239,7 +207,7 @@ class Transfer:
         if wanted is not None and flow.done != wanted:
             raise SizeMismatch(f"it has {flow.done} bytes, {wanted} were expected", url=source)
 
-    async def _pump_in_scope(self, flow: Flow, watch: _Watch) -> None:
+    async def _pump_in_scope(self, flow: Flow, watch: Watch) -> None:
         with anyio.CancelScope() as watch.scope:
             await pump(flow, self.sink, self.around.pace)
         if watch.scope.cancelled_caught:
@@ -312,38 +280,3 @@ class Transfer:
     def _observe_retry(self, error: FetchError, step: Step) -> None:
         if self.around.observer is not None:
             self.around.observer(Retrying(self.fetch, error, self.sources[step.source], step.pause))
-
-
-class _Watch:
-    """Looks after one body, ten times a second."""
-
-    __slots__ = ("_flow", "_flushed", "_source", "_stall", "_transfer", "reason", "scope")
-
-    def __init__(self, transfer: Transfer, flow: Flow, source: Url) -> None:
-        self._transfer = transfer
-        self._flow = flow
-        self._source = source
-        self._stall: StallWatch | None = None
-        self._flushed = 0
-        self.scope: anyio.CancelScope | None = None  # to end the reading of a body that cannot be aborted
-        self.reason: FetchError | None = None
-
-    def tick(self, now: float) -> None:
-        transfer, flow = self._transfer, self._flow
-        stall = transfer.around.settings.timeouts.stall
-        if stall is not None:
-            received = flow.received + flow.body.landed
-            if self._stall is None:
-                self._stall = StallWatch(*stall, now)
-            elif self._stall.stalled(now, received) and self.reason is None:
-                self._end(Stalled(f"fewer than {stall[0]:g} bytes a second came over {stall[1]:g} s", url=self._source))
-        if transfer.around.observer is not None:
-            transfer.around.observer(Advanced(transfer.fetch, flow.seen(), flow.body.size))
-        self._flushed += 1
-        if self._flushed % 5 == 0:  # a slow body reaches the disk twice a second, not once a buffer
-            flow.body.flush()
-
-    def _end(self, reason: FetchError) -> None:
-        self.reason = reason
-        if not self._flow.body.abort(reason) and self.scope is not None:
-            self.scope.cancel()

@@ -19,7 +19,6 @@ import contextvars
 import os
 import sys
 import threading
-import weakref
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
@@ -35,11 +34,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 GRACE = 0.1  # seconds an interrupted call may take to end: a person waits
+LEAVING = 5.0  # seconds for one that is left in good order; what is not over then ends with the client
 _AT_EXIT = 2.0  # seconds the exit of the interpreter waits for a thread whose disk or network does not let go
 # Windows does not interrupt a wait for a lock: there it is made of short ones
 _SLICE = 0.05 if sys.platform == "win32" else -1
 
-_running: weakref.WeakSet[LoopThread] = weakref.WeakSet()
+_running: set[LoopThread] = set()
 
 
 class LoopThread:
@@ -53,6 +53,7 @@ class LoopThread:
         self._ready = threading.Event()
         self._trouble: BaseException | None = None
         self._over = ""  # why nothing can be called any more
+        self._gone = False  # the thread was left behind in another process
         self._loop: asyncio.AbstractEventLoop
         self._stop: asyncio.Event
         self._tasks: TaskGroup
@@ -85,15 +86,18 @@ class LoopThread:
                     self._loop.call_soon_threadsafe(self._stop.set)
 
     def close(self, patience: float | None = None) -> None:
-        """End it and wait until the thread is gone, or so many seconds."""
+        """End it and wait until the thread is gone, or so many seconds. Raises what leaving the guest raised."""
         self.stop()
-        if self._thread is not None and self._ident != threading.get_ident():
+        if self._thread is not None and not self._gone and not self.here:
             self._thread.join(patience)
+            trouble, self._trouble = self._trouble, None
+            if trouble is not None:
+                raise trouble
 
     def forget(self) -> None:
-        """Know that this is a forked child, where the thread does not exist."""
+        """Know that this process was forked: the thread does not exist in it."""
         self._over = "it belongs to the process from which this one was forked"
-        self._thread = None
+        self._gone = True
 
     def _run(self) -> None:
         self._ident = threading.get_ident()
@@ -146,21 +150,33 @@ class LoopThread:
         call = Call(self, hold)
         call.start()
         try:
-            opened.bell.wait()
-            if opened.left is None:  # it was not entered
-                call.result()
-            yield opened.value
+            self.wait(opened.bell)
         except BaseException:
             call.end()
             raise
-        self.soon(opened.leave)
-        call.result()
+        if opened.left is None:  # it was not entered
+            call.result()
+        try:
+            yield opened.value
+        finally:
+            self.soon(opened.leave)
+            try:
+                call.result()
+            except MistakeError:
+                if not self._over:  # else it was closed along with the client
+                    raise
 
     def soon(self, work: Callable[[], object]) -> None:
         """Have something short done on the loop; does nothing when the loop is gone."""
-        if self._thread is not None:
+        if not self._gone:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(work, context=self._context)
+
+    def wait(self, bell: Bell) -> None:
+        """Wait for a ring from over there."""
+        if self._gone:
+            raise MistakeError(f"{self._over}; make a new one")
+        bell.wait()
 
     def begin(self, call: Call[Any]) -> None:
         """Start the task of a call; for Call."""
@@ -172,6 +188,11 @@ class LoopThread:
             self._loop.call_soon_threadsafe(call.begin, self._tasks, context=self._context)
         except RuntimeError as error:
             raise MistakeError(f"{self._over or 'the client was closed'}; make a new one") from error
+
+    @property
+    def gone(self) -> bool:
+        """Whether this is a forked child, where the thread does not exist."""
+        return self._gone
 
     @property
     def over(self) -> str:
@@ -226,7 +247,7 @@ class Call(Generic[T]):
     def result(self) -> T:
         """Wait for the end; an exception raised by a signal handler meanwhile ends the call."""
         try:
-            self._bell.wait()
+            self._thread.wait(self._bell)
         except BaseException:
             self.end()
             raise
@@ -238,11 +259,13 @@ class Call(Generic[T]):
                 del error
         return self._value  # type: ignore[return-value]  # it ended without an error, so this is its value
 
-    def end(self) -> None:
-        """Cancel it, and give it a moment to come to its end."""
+    def end(self, patience: float = GRACE) -> None:
+        """Cancel it, and give it so many seconds to come to its end."""
+        if self._ended or self._thread.gone:
+            return
         self._thread.soon(self._cancel)
         if not self._thread.here:  # a generator that is collected over there
-            self._bell.wait_at_most(GRACE)
+            self._bell.wait_at_most(patience)
 
     # --- on the loop
 
@@ -304,11 +327,12 @@ def _end_all() -> None:
     for thread in running:
         thread.stop()
     for thread in running:
-        thread.close(_AT_EXIT)
+        with contextlib.suppress(Exception):  # nobody is left to hear of it
+            thread.close(_AT_EXIT)
 
 
 def _forget_all() -> None:
-    for thread in list(_running):
+    for thread in _running:
         thread.forget()
     _running.clear()
 

@@ -55,7 +55,7 @@ class Authority:
     def write_server_certificate(
         self, path: str | os.PathLike[str], *names: str, expired: bool = False, rsa: bool = False
     ) -> str:
-        """Write a server's key and certificates to one file, and give its path; ``rsa``: for servers that know no other."""
+        """Write a server's key and certificates to one file and give its path; ``rsa``: for servers of that age."""
         issued = self._issue(*names, expired=expired, rsa=rsa)
         issued.private_key_and_cert_chain_pem.write_to_path(os.fspath(path))
         os.chmod(path, 0o600)

@@ -108,14 +108,14 @@ class FtpServer:
 
     def serve(self, name: str, data: bytes, *, faults: Iterable[Cue] = (), modified: int | None = None) -> FtpFile:
         """Write a file; ``modified`` is its time in seconds, a second after the last one's unless given."""
-        path = os.path.join(os.fsencode(self.folder), *(part.encode(self.encoding) for part in name.split("/")))
+        path = os.path.join(self.folder, *name.split("/"))
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(data)
         self._time += 1
         when = self._time if modified is None else modified
         os.utime(path, (when, when))
-        served = FtpFile(self.url(name), os.fsdecode(path), faults)
+        served = FtpFile(self.url(name), path, faults)
         self.files[os.path.realpath(served.path)] = served
         return served
 

@@ -54,5 +54,5 @@ async def read(body, size=65_536):
 
 
 async def get(transport, url, **more):
-    async with transport.open(Request(Url(url), **more)) as body:
+    async with transport.open(Request(Url.of(url), **more)) as body:
         return await read(body)
