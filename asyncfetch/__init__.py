@@ -7,11 +7,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ._version import __version__ as __version__
 
+TYPE_CHECKING = False  # type checkers take it for True, by its name; importing typing for it would cost 5 ms
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._client import (
         Client as Client,
         fetch as fetch,

@@ -22,28 +22,37 @@ import functools
 import os
 import threading
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from . import _client
 from ._blocking.reader import Reader
 from ._blocking.relay import Feed, Relay
-from ._blocking.thread import LoopThread
+from ._blocking.thread import GRACE, LoopThread
 from ._client import Client as AsyncClient
 from ._model.errors import MistakeError
+from ._model.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterable, Iterator
-    from collections.abc import Mapping
-    from contextlib import AbstractAsyncContextManager
+    import builtins
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Coroutine,
+        Generator,
+        Iterable,
+        Iterator,
+        Mapping,
+    )
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from types import TracebackType
     from typing import Self
 
     from ._model.errors import FetchError
     from ._model.exchange import Body
-    from ._model.fetch import Fetch, PathLike, Result
+    from ._model.fetch import Fetch, Result
     from ._model.ports import Observer, Transport
-    from ._model.settings import Settings
     from ._model.url import Url
 
 __all__ = ["Client", "Reader", "fetch", "fetch_all", "read"]
@@ -54,7 +63,9 @@ T = TypeVar("T")
 _ENTRIES = 1000  # of a listing that wait for their reader
 
 
-def _blocking(method: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[Client, P], T]:
+def _blocking(
+    method: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Client, P], T]:
     """Make the blocking form of a method that is awaited."""
 
     @functools.wraps(method)
@@ -92,3 +103,162 @@ def _iterating(
         yield from Relay(thread, make, _ENTRIES).items()
 
     return blocking
+
+
+def _like(method: Callable[..., object]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Take over name, signature and documentation; the type stays that of what is decorated."""
+
+    def decorate(blocking: Callable[P, T]) -> Callable[P, T]:
+        return functools.wraps(method)(blocking)
+
+    return decorate
+
+
+class Client:
+    """Fetches URLs of every scheme there is a transport for, for threads that wait.
+
+    The arguments are those of ``asyncfetch.Client``. Use it as a context manager, or call ``close``; a client that is
+    neither left nor closed ends with the program. In a process that is forked it begins anew.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings = Settings(),
+        observer: Observer | None = None,
+        transports: Mapping[str, Transport] | None = None,
+        auth: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._make = functools.partial(
+            AsyncClient, settings=settings, observer=observer, transports=transports, auth=auth
+        )
+        self._client = self._make()
+        self._thread: LoopThread | None = None
+        self._starting = threading.Lock()
+        self._closed = False
+        _clients.add(self)
+
+    # --- life
+
+    def __enter__(self) -> Self:
+        self._there()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._close(_patience(error))
+
+    def close(self) -> None:
+        """End what is under way, close every connection, and end the thread. The client is not used again."""
+        self._close(None)
+
+    def _close(self, patience: float | None) -> None:
+        with self._starting:
+            self._closed = True
+        if self._thread is not None:
+            self._thread.close(patience)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "new"
+        return f"<sync {repr(self._client)[1:]}" if self._thread is not None else f"<sync Client {state}>"
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the client."""
+        return self._client.settings
+
+    # --- fetching
+
+    fetch = _blocking(AsyncClient.fetch)
+    read = _blocking(AsyncClient.read)
+    open = _reading(AsyncClient.open)
+    stat = _blocking(AsyncClient.stat)
+    list = _iterating(AsyncClient.list)
+
+    @_like(AsyncClient.fetch_all)
+    def fetch_all(self, fetches: Iterable[str | Url | Fetch]) -> builtins.list[Result | FetchError]:
+        wishes = tuple(fetches)  # here: a generator of the caller's is not for another thread
+        thread, client = self._there()
+        return thread.call(client.fetch_all, wishes)
+
+    @_like(AsyncClient.as_fetched)
+    def as_fetched(self, fetches: Iterable[str | Url | Fetch]) -> Generator[Result | FetchError]:
+        if hasattr(fetches, "__aiter__"):
+            raise MistakeError("an async iterable is for asyncfetch.Client: here it would have no event loop")
+        thread, client = self._there()
+        width = client.settings.limits.total
+        feed = Feed(thread, iter(fetches), width)
+
+        yield from Relay(thread, lambda: client.as_fetched(feed.items()), width, feed).items()
+
+    # --- below
+
+    def _there(self) -> tuple[LoopThread, AsyncClient]:
+        """Give the thread and the client on it, which start with the first use."""
+        thread = self._thread
+        if thread is None:
+            with self._starting:
+                if self._closed:
+                    raise MistakeError("this client is closed; make a new one")
+                thread = self._thread
+                if thread is None:
+                    thread = LoopThread(self._client, "asyncfetch sync client")
+                    thread.start()
+                    self._thread = thread
+                    # who drops a client without closing it has no way left to reach the thread
+                    weakref.finalize(self, thread.stop)
+        return thread, self._client
+
+    def _begin_anew(self) -> None:
+        """Be as new, also in a forked child: there is no thread, and what the parent has open is the parent's."""
+        self._starting = threading.Lock()  # somebody may have held the old one
+        self._thread = None
+        self._client = self._make()
+
+
+_clients: weakref.WeakSet[Client] = weakref.WeakSet()
+
+
+def _begin_all_anew() -> None:
+    for client in tuple(_clients):
+        client._begin_anew()  # noqa: SLF001 - ours
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_all_anew)
+
+
+def _once(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Make the blocking form of a function that has a client of its own."""
+
+    @functools.wraps(function)
+    def blocking(*arguments: P.args, **named: P.kwargs) -> T:
+        thread = LoopThread(nullcontext(), "asyncfetch sync")
+        thread.start()
+        try:
+            result = thread.call(function, *arguments, **named)
+        except BaseException as error:
+            thread.close(_patience(error))
+            raise
+        thread.close()
+        return result
+
+    return blocking
+
+
+def _patience(error: BaseException | None) -> float | None:
+    """Say how long to wait for the thread: who pressed Ctrl-C does not wait for a name server or a slow disk."""
+    return GRACE if isinstance(error, KeyboardInterrupt) else None
+
+
+fetch = _once(_client.fetch)
+read = _once(_client.read)
+
+
+@_like(_client.fetch_all)
+def fetch_all(
+    fetches: Iterable[str | Url | Fetch], *, settings: Settings = Settings(), observer: Observer | None = None
+) -> list[Result | FetchError]:
+    with Client(settings=settings, observer=observer) as client:
+        return client.fetch_all(fetches)

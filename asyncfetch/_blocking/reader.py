@@ -6,11 +6,11 @@ is never lent to the loop, as an interrupted caller may free it: one copy (0.03 
 
 from __future__ import annotations
 
-import asyncio
 import io
 from typing import TYPE_CHECKING
 
 from .._model.exchange import CHUNK
+from .._prompt import fill_promptly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from .._model.exchange import Answer, Body, Stream, Timings, Validator
     from .._model.url import Url
     from .thread import LoopThread
-
-_SOONEST, _LATEST = 0.001, 0.02  # seconds after which a slow stream is asked for what it has
 
 
 class RawReader(io.RawIOBase):
@@ -61,7 +59,7 @@ class RawReader(io.RawIOBase):
     def _fill(self, wanted: int) -> int:
         if self._over:
             return 0
-        count = self._thread.call(_fill, self._stream, self._buffer[:wanted])
+        count = self._thread.call(fill_promptly, self._stream, self._buffer[:wanted])
         self._over = count == 0
         return count
 
@@ -99,21 +97,3 @@ class Reader(io.BufferedReader):
 
     def __repr__(self) -> str:
         return f"<Reader {self.url}: {self.answer.value}, {self.size if self.size is not None else 'unknown'} bytes>"
-
-
-async def _fill(stream: Stream, into: memoryview) -> int:
-    """Fill the buffer, or as much of it as a slow stream has."""
-    loop = asyncio.get_running_loop()
-    pause = _SOONEST
-
-    def hurry() -> None:
-        nonlocal timer, pause
-        stream.flush()
-        pause = min(2 * pause, _LATEST)
-        timer = loop.call_later(pause, hurry)
-
-    timer = loop.call_later(pause, hurry)
-    try:
-        return await stream.fill(into)
-    finally:
-        timer.cancel()

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-GRACE = 0.1  # seconds an interrupted call may take to end: a person waits
+GRACE = 0.08  # seconds an interrupted call may take to end, and then the thread: a person waits
 LEAVING = 5.0  # seconds for one that is left in good order; what is not over then ends with the client
+_WORKERS = 0.5  # seconds for anyio's idle workers, which end as soon as they are told to
 _AT_EXIT = 2.0  # seconds the exit of the interpreter waits for a thread whose disk or network does not let go
 # Windows does not interrupt a wait for a lock: there it is made of short ones
 _SLICE = 0.05 if sys.platform == "win32" else -1
@@ -107,8 +108,15 @@ class LoopThread:
             self._trouble = error
         finally:
             self._over = self._over or "its event loop ended"
+            self._join_workers()
             _running.discard(self)
             self._ready.set()
+
+    def _join_workers(self) -> None:
+        """Wait for the worker threads of the loop: anyio tells them to end, and looks no further."""
+        for thread in threading.enumerate():
+            if self._ready.is_set() and getattr(thread, "loop", None) is self._loop:
+                thread.join(_WORKERS)
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -187,7 +195,7 @@ class LoopThread:
         try:
             self._loop.call_soon_threadsafe(call.begin, self._tasks, context=self._context)
         except RuntimeError as error:
-            raise MistakeError(f"{self._over or 'the client was closed'}; make a new one") from error
+            raise MistakeError("the client was closed; make a new one") from error
 
     @property
     def gone(self) -> bool:

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 BOUND = 8 * LARGE  # bytes in buffers: what a reader gains on a writer within one slow write
 _HASHERS = 4
-_QUICK, _SLOW, _REST = 0.002, 0.005, 1.0  # seconds: trusted below, not above, for so long
+_QUICK, _SLOW, _REST = 0.005, 0.02, 0.25  # seconds: trusted below, not above, for so long
 _PATIENCE = 10.0  # seconds that closing waits for a disk which no longer answers
 
 
@@ -51,7 +51,7 @@ class Disk:
 
         The file work of a 20 KiB body takes 60 us; handing it to a thread and waiting for the answer costs 130 us more,
         most of it spent passing the interpreter lock to and fro. So a disk is tried on the thread first, trusted while
-        it is quick, and sent back to the thread for a while by one job over 5 ms.
+        it is quick, and sent back to the thread for a while by one job over 20 ms.
         """
         before = perf_counter()
         if before < self._quick_from or not worker.idle:

@@ -96,6 +96,17 @@ def is_plain(descriptor: int) -> bool:
     return stat.S_ISREG(about.st_mode) and about.st_nlink <= 1 and mine
 
 
+def closed_unless_plain(descriptor: int) -> bool:
+    """The same, and close it if not."""
+    plain = False
+    try:
+        plain = is_plain(descriptor)
+    finally:
+        if not plain:
+            os.close(descriptor)
+    return plain
+
+
 def _open_plain(path: str) -> int:
     """Open a note to be written: the plain file that is there, else a new one in its place."""
     try:
@@ -104,9 +115,8 @@ def _open_plain(path: str) -> int:
         if not os.path.islink(path):
             raise
     else:
-        if is_plain(descriptor):
+        if closed_unless_plain(descriptor):
             return descriptor
-        os.close(descriptor)
     os.unlink(path)
     return os.open(path, FLAGS | os.O_EXCL, 0o666)
 

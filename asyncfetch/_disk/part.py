@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from .._model.exchange import NOTHING, Held
 from .lock import LockUnsupported, mark, marked, try_lock
-from .note import FLAGS, Note, is_plain, read_note
+from .note import FLAGS, Note, closed_unless_plain, read_note
 
 if TYPE_CHECKING:
     from .._model.exchange import Validator
@@ -212,6 +212,8 @@ class Part:
         if self._durable:
             os.fsync(self._descriptor)
         _flush_on_nfs(self._descriptor)
+        if not self._is_current():
+            raise OSError(errno.ENOENT, "the part was taken away while it was written", self.path)
         noted = self._note is not None
         if sys.platform == "win32":  # an open file cannot be renamed there
             self._drop()
@@ -263,13 +265,7 @@ def _open_ours(path: str) -> int:
         if os.path.lexists(path):  # a link, a directory, a file of somebody else
             return -1
         raise
-    plain = False
-    try:
-        plain = is_plain(descriptor)
-    finally:
-        if not plain:
-            os.close(descriptor)
-    return descriptor if plain else -1
+    return descriptor if closed_unless_plain(descriptor) else -1
 
 
 def _remove(path: str) -> None:

@@ -17,7 +17,8 @@ from .masking import MASK, mask_path, mask_query, mask_text
 # RFC 3986 appendix B: scheme, authority, path, query, and a fragment that is dropped
 _PARTS = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#.*)?\Z", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_HALF_PAIR = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")  # the others stand for bytes that are not UTF-8 (PEP 383)
+# halves of surrogate pairs too; those from dc80 to dcff stand for bytes that are not UTF-8 (PEP 383)
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
 _PLAIN_HOST = re.compile(r"[a-z0-9]([a-z0-9._\-]*[a-z0-9._])?\Z")
 _ZONE = re.compile(r"[A-Za-z0-9._~\-]+\Z")  # RFC 6874 section 2, without its percent-encoding
 _PORT = re.compile(r"0{0,9}[1-9][0-9]{0,4}\Z")
@@ -49,7 +50,7 @@ class Url:
         match = _PARTS.match(text)
         assert match is not None  # every text is a reference
         scheme, authority, path, query = match.groups()
-        if scheme is None or _CONTROL.search(text) or _HALF_PAIR.search(text):
+        if scheme is None or _FORBIDDEN.search(text):
             raise InvalidUrl(_why_not(text), url=mask_text(text))
         set_ = self.__dict__
         set_["scheme"] = scheme = scheme.lower()
@@ -272,7 +273,7 @@ def _without_dots(path: str) -> str:
 def _why_not(text: str) -> str:
     if _CONTROL.search(text):
         return "it holds a control character"
-    if _HALF_PAIR.search(text):
+    if _FORBIDDEN.search(text):
         return "it holds half of a surrogate pair, which is no character"
     if "://" not in text:
         return "the scheme is missing; a path is written file:///path"

@@ -30,7 +30,7 @@ from .._model.exchange import Answer, Validator
 from .fields import content_range, date, declared_digests, gather, is_strong_tag, length, retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from .._model.digest import Digest
     from .._model.exchange import Request
@@ -65,7 +65,7 @@ class Reading(NamedTuple):
 
 
 def read(
-    request: Request, status: int, headers: Iterable[tuple[str, str]], *, now: float, url: Url | None = None
+    request: Request, status: int, headers: Sequence[tuple[str, str]], *, now: float, url: Url | None = None
 ) -> Reading:
     """Say what a reply means; ``now`` in seconds since 1970, ``url`` where the reply came from after redirects.
 
@@ -105,7 +105,8 @@ def _full(request: Request, fields: dict[str, str], url: Url) -> Reading:
         if said is None or said.start != 0 or said.end != said.total or (size is not None and said.end != size):
             kind = RangeRefused if _is_ranged(request) else ProtocolViolation
             raise kind(f"status 200, but a Content-Range of {disguised!r}", url=request.url, status=200)
-    _refuse_coding(request, fields, url, 200)
+    if "content-encoding" in fields:
+        _refuse_coding(request, fields, url, 200)
     validator = validator_of(str(request.url), fields, size)
     digests = declared_digests(fields, whole=True)
     return Reading(Answer.FULL, 0, size, validator, digests, fields.get("content-type"))
@@ -135,7 +136,8 @@ def _partial(request: Request, fields: dict[str, str], url: Url) -> Reading:
     stated = _length(request, fields)
     if stated is not None and stated != said.end - said.start:
         _no_range(request, f"{stated} bytes, though its Content-Range is {text!r}")
-    _refuse_coding(request, fields, url, 206)
+    if "content-encoding" in fields:
+        _refuse_coding(request, fields, url, 206)
     validator = validator_of(str(request.url), fields, total)
     digests = declared_digests(fields, whole=False)
     return Reading(Answer.PARTIAL, said.start, total, validator, digests, content_type)
@@ -204,9 +206,7 @@ def _refuse_coding(request: Request, fields: dict[str, str], url: Url, status: i
     RFC 9110 section 8.4 makes a content coding a property of what is sent, to be undone to get at the file; undoing it
     would break ranges and digests. The exception is a coding that is the format of the file itself.
     """
-    text = fields.get("content-encoding")
-    if text is None:
-        return
+    text = fields["content-encoding"]
     codings = [coding for part in text.split(",") if (coding := part.strip().lower()) not in _NO_CODING]
     if not codings:
         return

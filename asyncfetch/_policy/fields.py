@@ -11,7 +11,7 @@ from .._model.digest import Digest
 from .._model.errors import MistakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
 _MONTHS = {
     "Jan": 1, "Feb": 2, "Mar": 3, "Apr": 4, "May": 5, "Jun": 6,
@@ -40,9 +40,12 @@ class ContentRange(NamedTuple):
     total: int | None
 
 
-def gather(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+def gather(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Give headers as a mapping, several lines of one name joined by a comma (RFC 9110 section 5.3)."""
-    fields: dict[str, str] = {}
+    fields = dict(headers)
+    if len(fields) == len(headers):
+        return fields
+    fields = {}
     for name, value in headers:
         fields[name] = f"{fields[name]}, {value}" if name in fields else value
     return fields
@@ -123,6 +126,8 @@ def declared_digests(fields: Mapping[str, str], *, whole: bool) -> tuple[Digest,
     Repr-Digest (RFC 9530) and the older Digest (RFC 3230) are about the whole even in a 206; Content-Digest is about
     this message, which is the whole only when ``whole``.
     """
+    if not ("repr-digest" in fields or "digest" in fields or "content-digest" in fields):
+        return ()
     found: dict[str, str] = {}
     sources = [("digest", _INSTANCE_DIGEST), ("content-digest", _BYTE_SEQUENCE), ("repr-digest", _BYTE_SEQUENCE)]
     for name, form in sources:

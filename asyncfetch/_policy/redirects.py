@@ -58,17 +58,17 @@ class Route:
         here = self.url
         if target.scheme not in _SCHEMES:
             raise self._refusal(status, f"{here.scheme} may not lead to {target.scheme}")
+        passed = [*self._passed, here]
+        if any(_same(target, url) for url in passed):
+            raise self._refusal(status, f"it leads back to `{target}`")
+        if len(passed) > self._limit:
+            raise self._refusal(status, f"more than {self._limit} redirects")
         if here.scheme == "https" and target.scheme == "http":
             if not self._insecure:
                 raise self._refusal(
                     status, f"it leads from https to http, to `{target}`", hint="with a digest it would be followed"
                 )
             self.downgraded = True
-        passed = [*self._passed, here]
-        if any(_same(target, url) for url in passed):
-            raise self._refusal(status, f"it leads back to `{target}`")
-        if len(passed) > self._limit:
-            raise self._refusal(status, f"more than {self._limit} redirects")
         self.strayed = self.strayed or target.origin != self._start.origin
         self._passed = passed
         # userinfo of ours is not in the target (Url.join drops it); it is remembered in the start

@@ -364,8 +364,13 @@ class FileSink:
             computed = await self._hasher.run(self._hashing.digests)
             self._raise_failure()
             check(self._digests, computed, self._fetch.url)
-        await self._run(self._part.commit)
+        await self._run(self._commit_unless_failed)
         return computed
+
+    def _commit_unless_failed(self) -> None:
+        if self._failure is not None:  # of a write queued before this, which nobody has heard of yet
+            raise self._failure
+        self._part.commit()
 
     def _queue_tail(self) -> None:
         """Let the writer have the chunk that waited, and what was decided before it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import socket
 import struct
 import warnings
@@ -89,6 +90,23 @@ class _Control:
             self.close_when_done()
 
 
+class _OneByOne:
+    """A poller that tells of one event at a time.
+
+    pyftpdlib takes many at once: when the first of them closes a connection and the next accepts one, that gets the old
+    one's number, and what is left in the batch about the old one closes the new.
+    """
+
+    def __init__(self, poller: Any) -> None:
+        self._poller = poller
+
+    def poll(self, timeout: float) -> Any:
+        return self._poller.poll(timeout, 1)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._poller, name)
+
+
 def make_server(ours: FtpServer, pair: str | None, *, implicit: bool) -> Any:
     """Make a server on a free port; ``pair`` is the file of its key and certificates, if it speaks TLS."""
     control, data = (FTPHandler, DTPHandler) if pair is None else (TLS_FTPHandler, TLS_DTPHandler)
@@ -110,4 +128,7 @@ def make_server(ours: FtpServer, pair: str | None, *, implicit: bool) -> Any:
     names["authorizer"].add_user(ours.user, ours.password, ours.folder, perm="elr")
     if ours.anonymous:
         names["authorizer"].add_anonymous(ours.folder)
-    return FTPServer((ours.host, 0), type("Control", (_Control, control), names), ioloop=IOLoop())
+    loop = IOLoop()
+    if hasattr(select, "epoll"):
+        loop._poller = _OneByOne(loop._poller)  # noqa: SLF001 - see there
+    return FTPServer((ours.host, 0), type("Control", (_Control, control), names), ioloop=loop)

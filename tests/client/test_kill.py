@@ -25,10 +25,9 @@ def start(*arguments):
 @pytest.mark.anyio
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs fork and SIGKILL")
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("scene", SCENES)
-async def test_killed_at_every_operation_on_the_disk(tmp_path, scene, when):
-    with start("-m", "tests.client.killing", str(tmp_path), scene, when) as process:
+async def test_killed_at_every_operation_on_the_disk(tmp_path, scene):
+    with start("-m", "tests.client.killing", str(tmp_path), scene) as process:
         lines = process.stdout.read().split("\n")[:-1]
     assert process.returncode == 0
     outcomes = [tuple(map(int, line.split())) for line in lines]

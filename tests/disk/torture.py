@@ -9,17 +9,19 @@ import sys
 import threading
 from functools import partial
 
-OPERATIONS = ("open", "write", "ftruncate", "lseek", "replace", "unlink", "close", "fstat", "stat", "statvfs", "fsync", "makedirs", "dup")  # fmt: skip
+OPERATIONS = (
+    "open", "write", "ftruncate", "lseek", "replace", "unlink", "close", "fstat", "stat", "statvfs", "fsync",
+    "makedirs", "dup",
+)  # fmt: skip
 _OURS = (os.sep + "_disk" + os.sep, os.sep + "_sinks" + os.sep)
 
 
 class Torture:
-    """Counts the operations; ``befall(name)`` is called in place of the one numbered ``at``, or after it."""
+    """Counts the operations; ``befall(name)`` is called in place of the one numbered ``at``."""
 
-    def __init__(self, at, befall, *, after=False, only=OPERATIONS):
+    def __init__(self, at, befall, *, only=OPERATIONS):
         self.at = at
         self.befall = befall
-        self.after = after
         self.only = only
         self.count = 0
         self.struck = None
@@ -35,9 +37,6 @@ class Torture:
         if not strike:
             return real(*arguments, **more)
         self.struck = name
-        if self.after:
-            real(*arguments, **more)
-            return self.befall(name)
         if name == "close":  # the kernel closes it even when it fails
             real(*arguments)
         return self.befall(name)

@@ -26,7 +26,7 @@ def _signature(callable_, *, without=("self",)):
 @pytest.mark.parametrize(
     ("callable_", "by_position", "by_name"),
     [
-        (Client, {}, {"settings": None, "observer": None, "transports": None, "auth": None}),
+        (Client, {}, {"settings": Settings(), "observer": None, "transports": None, "auth": None}),
         (Client.fetch, {"what": _REQUIRED, "to": None}, _WISH),
         (Client.fetch_all, {"fetches": _REQUIRED}, {}),
         (Client.as_fetched, {"fetches": _REQUIRED}, {}),
@@ -45,7 +45,7 @@ def test_signatures(callable_, by_position, by_name):
 def test_one_shot_forms(name, first):
     by_position, by_name = _signature(getattr(asyncfetch, name))
     assert list(by_position) == first
-    assert by_name["settings"] is None
+    assert by_name["settings"] == Settings()
     assert inspect.iscoroutinefunction(getattr(asyncfetch, name))
 
 

@@ -170,14 +170,14 @@ def test_userinfo_stays_within_the_origin():
 HOSTS = st.sampled_from(["https://h.example", "https://H.EXAMPLE:443", "https://cdn.example", "http://h.example"])
 PLACES = st.builds("{}{}".format, HOSTS, st.sampled_from(["/", "/a", "/b", "/a/b?c=1", "/%61"]))
 ODD = st.sampled_from(["ftp://h.example/", "file:///x", "s3://b/k", "https://me:pw@h.example/z", "", "//", "?x", "\0"])
-LOCATIONS = st.one_of(PLACES, PLACES, PLACES, ODD, st.text(max_size=8))
+LOCATIONS = st.integers(0, 9).flatmap(lambda n: ODD if n == 0 else st.text(max_size=8) if n == 1 else PLACES)
 
 
 def test_rules_hold_for_any_chain():
     seen = {"followed": 0, "refused": 0, "strayed": 0, "downgraded": 0, "returned": 0}
 
-    @settings(max_examples=800, derandomize=True)
-    @given(st.lists(st.tuples(st.sampled_from(sorted(STATUSES)), LOCATIONS), min_size=1, max_size=6), st.booleans())
+    @settings(max_examples=500, derandomize=True)
+    @given(st.lists(st.tuples(st.sampled_from(sorted(STATUSES)), LOCATIONS), min_size=2, max_size=6), st.booleans())
     def walk(steps, insecure):
         way = route("https://me:pw@h.example/start", limit=4, insecure=insecure)
         visited = [way.url]
@@ -207,4 +207,4 @@ def test_rules_hold_for_any_chain():
         assert ("Authorization" in names(way)) == (not away)
 
     walk()
-    assert min(seen.values()) >= 10, seen
+    assert min(seen.values()) >= 5, seen

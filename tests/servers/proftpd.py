@@ -26,7 +26,7 @@ User nobody
 Group nogroup
 PidFile {work}/proftpd.pid
 ScoreboardFile {work}/proftpd.scoreboard
-DelayTable none
+DelayEngine off
 AuthOrder mod_auth_file.c
 AuthUserFile {work}/passwd
 AuthGroupFile {work}/group

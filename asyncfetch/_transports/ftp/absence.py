@@ -43,11 +43,11 @@ async def refusal(
     reply, error = refused.reply, error_of(refused.reply, refused.command)
     if reply.code not in {550, 553} or isinstance(error, TransientError):
         return error
-    found = Found.SOMETHING if known else _by_text(reply)
+    found = Found.SOMETHING if known else _by_text(reply, wanted)
     if found is None and wanted is Found.FOLDER and (await control.about(path)).size is not None:
         found = Found.FILE
     if found is None:
-        found = await _by_mlst(control, path)
+        found = await _by_mlst(control, path, wanted)
     if found is None:
         found = await _by_nlst(control, path, timeouts)
     if found in {Found.FILE, Found.FOLDER} and found is not wanted:
@@ -57,10 +57,10 @@ async def refusal(
     return AccessDenied(error.reason, status=reply.code)
 
 
-def _by_text(reply: Reply) -> Found | None:
+def _by_text(reply: Reply, wanted: Found) -> Found | None:
     for pattern, found in (
         (_FOLDER, Found.FOLDER),
-        (_FILE, Found.FILE),
+        (_FILE, Found.FILE if wanted is Found.FOLDER else Found.NOTHING),  # a folder on the way to it is a file
         (_NOT_PERMITTED, Found.SOMETHING),
         (_NOT_THERE, Found.NOTHING),
     ):
@@ -69,7 +69,7 @@ def _by_text(reply: Reply) -> Found | None:
     return None
 
 
-async def _by_mlst(control: Control, path: str) -> Found | None:
+async def _by_mlst(control: Control, path: str, wanted: Found) -> Found | None:
     if "MLST" in control.lacks:
         return None
     reply = await control.ask(f"MLST {path}")
@@ -78,7 +78,7 @@ async def _by_mlst(control: Control, path: str) -> Found | None:
     if reply.code in {500, 502, 504}:
         control.lacks.add("MLST")
         return None
-    return _by_text(reply)
+    return _by_text(reply, wanted)
 
 
 async def _by_nlst(control: Control, path: str, timeouts: Timeouts) -> Found:
@@ -89,14 +89,14 @@ async def _by_nlst(control: Control, path: str, timeouts: Timeouts) -> Found:
         if parent in {"", path}:
             return Found.SOMETHING
         found = await _by_nlst(control, parent, timeouts)
-        return Found.NOTHING if found is Found.NOTHING else Found.SOMETHING
+        return Found.NOTHING if found in {Found.NOTHING, Found.FILE} else Found.SOMETHING
     if not seen:
         return Found.NOTHING
     try:
         await control.go(path)
         await control.go_home()
     except Refused:
-        return Found.SOMETHING
+        return Found.SOMETHING if (await control.about(path)).size is None else Found.FILE
     return Found.FOLDER
 
 
@@ -106,7 +106,7 @@ async def _nlst(control: Control, path: str, timeouts: Timeouts) -> int | None:
     try:
         transfer = await start(control, f"NLST {name}", timeouts)
     except Refused as error:
-        return 0 if _by_text(error.reply) is Found.NOTHING else None
+        return 0 if _by_text(error.reply, Found.FILE) is Found.NOTHING else None
     try:
         count = await transfer.data.fill(memoryview(bytearray(_SOME)))
         if count == _SOME:

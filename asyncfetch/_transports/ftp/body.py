@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from ..._model.errors import FetchError, Interrupted, ProtocolViolation
+from ..._model.errors import AccessDenied, FetchError, Interrupted, ProtocolViolation
 from ..._model.exchange import Answer, Body
 from .replies import Refused, Reply, error_of, told
 from .transfer import CURTAIN
@@ -122,7 +122,10 @@ class FtpBody(Body):
         status = None if reply is None else reply.code
         if self._left is None:
             return Interrupted(f"the server closed the connection without saying that the file is whole{said}")
-        return Interrupted(f"it ended with {self._left} of {self.size} bytes to come{said}", status=status)
+        kind = Interrupted if reply is None or reply.code < 300 else type(error_of(reply, self._transfer.command))
+        if kind is AccessDenied:  # 550: it was let go on at first
+            kind = Interrupted
+        return kind(f"it ended with {self._left} of {self.size} bytes to come{said}", status=status)
 
     async def _why(self, error: OSError) -> Exception:
         """The data connection broke: the server may have said why."""

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from ..._model.settings import Timeouts
     from .control import Control
 
-# seconds we wait for the reply to a transfer that we ended ourselves; without it the connection is not kept
-CURTAIN = 2.0
+# seconds we wait for the reply to a transfer that we ended ourselves; without it the connection is not kept. pure-ftpd
+# now and then says nothing. ABOR would not help: nobody can tell whether one reply follows it or two
+CURTAIN = 0.5
 
 
 class Transfer:

@@ -55,6 +55,11 @@ class Credentials:
         """Whether `load` has a file to read yet."""
         return self._netrc is None
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is stored anywhere, so that only a URL can hold credentials."""
+        return not self._places and self._netrc == {}
+
     def load(self) -> None:
         """Read the netrc file, once; it blocks for as long as the disk does."""
         if self._netrc is None and self._netrc_path is not None:

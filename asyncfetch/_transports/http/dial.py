@@ -74,6 +74,7 @@ async def _race(
     errors: list[OSError] = []
     running: set[asyncio.Task[socket.socket]] = set()
     waiting = list(reversed(addresses))
+    winner: socket.socket | None = None
     try:
         while waiting or running:
             if waiting:
@@ -85,7 +86,8 @@ async def _race(
                 error = task.exception()
                 if error is None:
                     running |= done - {task}  # another may have won in the same turn of the loop
-                    return task.result(), []
+                    winner = task.result()
+                    return winner, []
                 if not isinstance(error, OSError):
                     raise error
                 errors.append(error)
@@ -95,7 +97,12 @@ async def _race(
             task.cancel()
             task.add_done_callback(_close_late_winner)
         if running:
-            await asyncio.wait(running)
+            try:
+                await asyncio.wait(running)
+            except BaseException:
+                if winner is not None:
+                    winner.close()
+                raise
 
 
 def _close_late_winner(task: asyncio.Task[socket.socket]) -> None:

@@ -18,10 +18,11 @@ def headers_for(request: Request, route: Route, user_agent: str) -> list[tuple[s
     If-Range takes a strong validator only (RFC 9110 section 13.1.5): with a weak one, or none, the answer to a bare
     Range is compared by who asked.
     """
-    headers = list(route.travelling(request.headers))
-    if not any(name.lower() == "user-agent" for name, _ in headers):
+    headers = [*route.travelling(request.headers)] if request.headers else []
+    named = {name.lower() for name, _ in headers} if headers else ()
+    if "user-agent" not in named:
         headers.append(("User-Agent", user_agent))
-    if not any(name.lower() == "accept" for name, _ in headers):
+    if "accept" not in named:
         headers.append(("Accept", "*/*"))
     headers.append(("Accept-Encoding", "identity"))
     if request.offset or request.end is not None:

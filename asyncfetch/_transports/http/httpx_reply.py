@@ -68,7 +68,8 @@ class HttpxReply(Reply):
         self.http2 = response.extensions.get("http_version") == b"HTTP/2"
         self._stream = response.stream
         self._parts: AsyncGenerator[bytes, None] = aiter(response.stream)
-        self._begun = self._over = False  # the generator has been started, has run to its end
+        self._begun = self._over = False  # the generator of parts has been started, has ended
+        self._whole = False  # it has ended with the body
         self._rest = memoryview(b"")
         self._arrived = 0
         if method == "HEAD" or self.status in _BODILESS:
@@ -99,12 +100,10 @@ class HttpxReply(Reply):
                 # nothing is read for it in HTTP/1.1, and without it httpcore takes the body for unfinished
                 with move_on_after(_END_TIME):
                     await self._next()
-            whole = self._over
             await self._stream.aclose()
         except Exception as error:  # noqa: BLE001 - a connection that cannot be closed in order is closed anyhow
             _log.debug("closing a connection to %s: %s", self._url, type(error).__name__)
-            return False
-        return whole
+        return self._whole
 
     async def finish(self) -> None:
         """End the generators within generators that httpx leaves behind: they do when what they read has ended."""
@@ -122,7 +121,7 @@ class HttpxReply(Reply):
         except BaseException:
             self._over = True
             raise
-        self._over = part is None
+        self._over = self._whole = part is None
         return part
 
     def _checked(self, part: bytes | None) -> bytes:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..._model.settings import Settings
     from ..._model.url import Url
 
+_REMEMBERED = 1024  # origins
 WIRE, HTTPX = "wire", "httpx"
 
 
@@ -50,21 +51,28 @@ class Lanes:
         self._only = only
         self._library = ""
         self._made: dict[str, Exchanger] = {}
+        self._known: dict[tuple[str, str, int | None], Exchanger] = {}
 
     def lane(self, url: Url) -> Exchanger:
         """Give the lane for a URL; call it on the event loop."""
+        lane = self._known.get(url.origin)
+        return self._find(url) if lane is None else lane
+
+    def _find(self, url: Url) -> Exchanger:
         name = self._only
         if name is None:
             self._library = self._library or current_async_library()
             name = pick(url, self._proxy_for(url), http2=self._settings.http2, library=self._library)
-        try:
-            return self._made[name]
-        except KeyError:
-            return self._made.setdefault(name, self._make(name))
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[url.origin] = self._made[name]
+        return self._made[name]
 
     async def aclose(self) -> None:
         """Close every connection of every lane."""
-        made, self._made = list(self._made.values()), {}
+        made, self._made, self._known = list(self._made.values()), {}, {}
         for lane in made:
             await lane.aclose()
 

@@ -47,7 +47,8 @@ class Resolver:
             lookup.waiting -= 1
             if lookup.waiting == 0 and self._pending.get(key) is lookup:
                 del self._pending[key]
-                lookup.task.cancel()
+                if not lookup.task.cancel() and not lookup.task.cancelled():
+                    lookup.task.exception()  # looked at, or asyncio complains when all who waited were cancelled
         return lookup.task.result()
 
     async def _look_up(self, host: str, port: int) -> list[Address]:

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from ..._model.url import Url
     from ..._policy.answers import Reading
     from ..registry import Lend
-    from .credentials import Credential
 
 _log = logging.getLogger("asyncfetch")
 _DRAINED = 16 * 1024  # bytes of an unwanted body that cost less than a new connection
@@ -62,7 +61,7 @@ class HttpTransport:
     ) -> None:
         env = dict(os.environ) if settings.trust_env else {}
         self.settings = settings
-        self._credentials = Credentials(auth, env)
+        self.credentials = Credentials(auth, env)
         self._context: SSLContext | None = None
         self._making = Lock()
         self._lanes = Lanes(settings, self._tls, ProxyRoutes(settings.proxies, env), only=lane)
@@ -94,14 +93,6 @@ class HttpTransport:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._lanes.aclose()
-
-    async def credential(self, route: Route, headers: list[tuple[str, str]]) -> Credential | None:
-        """Give what is to be shown where the route is now; nothing when the caller's headers say it already."""
-        if self._credentials.needs_loading:
-            await to_thread.run_sync(self._credentials.load)
-        if any(name.lower() == "authorization" for name, _ in headers):
-            return None
-        return self._credentials.of(route)
 
     async def _tls(self) -> SSLContext:
         """Give the one TLS context, made in a thread when it is first needed."""
@@ -161,35 +152,44 @@ class _Opening:
 
     def _read(self, route: Route, reply: Reply) -> Reading:
         reading = read(self._request, reply.status, reply.headers, now=time(), url=route.url)
-        _log.debug("%s %s: %d, %s", self._method, route.url, reply.status, reading.answer.value)
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("%s %s: %d, %s", self._method, route.url, reply.status, reading.answer.value)
         return reading
 
     async def _ask(self, route: Route) -> Reply:
         """Ask where the route is now, and answer a challenge; gives the reply that stands."""
         transport = self._transport
         headers = headers_for(self._request, route, transport.settings.user_agent)
-        credential = await transport.credential(route, headers)
+        credentials = transport.credentials
+        if credentials.needs_loading:
+            await to_thread.run_sync(credentials.load)
+        credential = None
+        if not (credentials.idle and self._request.url.userinfo is None) and not _authorized(headers):
+            credential = credentials.of(route)
         if credential is None or isinstance(credential, str):
             if credential is not None:
                 headers.append(("Authorization", credential))
-            return await self._send(route, headers)
+            exchange = transport.send(self._method, route.url, headers)
+            self._reply = reply = await exchange.__aenter__()
+            self._exchange = exchange
+            return reply
+        return await self._converse(route, headers, credential)
+
+    async def _converse(self, route: Route, headers: list[tuple[str, str]], auth: Any) -> Reply:
+        """Let an httpx.Auth say what to ask, for as long as it wants to."""
         from .authentication import Dialogue
 
-        dialogue = Dialogue(credential, self._method, route.url, headers)
+        dialogue = Dialogue(auth, self._method, route.url, headers)
         try:
             asked: list[tuple[str, str]] | None = await dialogue.begin()
             while asked is not None:
                 await self._leave()
-                reply = await self._send(route, asked)
+                exchange = self._transport.send(self._method, route.url, asked)
+                self._reply = reply = await exchange.__aenter__()
+                self._exchange = exchange
                 asked = await dialogue.hear(reply)
         finally:
             await dialogue.aclose()
-        return reply
-
-    async def _send(self, route: Route, headers: list[tuple[str, str]]) -> Reply:
-        exchange = self._transport.send(self._method, route.url, headers)
-        self._reply = reply = await exchange.__aenter__()
-        self._exchange = exchange
         return reply
 
     async def _leave(self) -> None:
@@ -201,6 +201,10 @@ class _Opening:
                     await _drain(reply)
         finally:
             await self.__aexit__(None, None, None)
+
+
+def _authorized(headers: list[tuple[str, str]]) -> bool:
+    return any(name.lower() == "authorization" for name, _ in headers)
 
 
 async def _drain(reply: Reply) -> None:

@@ -1,5 +1,6 @@
 """The ways an exchange can go: each lane, on each event loop it runs on."""
 
+import anyio
 import pytest
 
 from asyncfetch import Request, Settings, Url
@@ -43,3 +44,13 @@ def get():
             return b"".join([chunk async for chunk in body.chunks]), body
 
     return get_body
+
+
+@pytest.fixture
+def settled():
+    """Wait until a server has so many open connections."""
+
+    async def wait(server, count):
+        await anyio.to_thread.run_sync(server.wait_until, lambda: server.open_connections == count)
+
+    return wait

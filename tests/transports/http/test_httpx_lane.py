@@ -3,6 +3,7 @@
 import contextlib
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from asyncfetch import (
@@ -197,21 +198,34 @@ class TestHttp2:
         assert got == [len(DATA)] * 11
         assert len(made._lanes.lane(Url(url))._transports[None]._pool.connections) == 1
 
-    @pytest.mark.parametrize("when", ["within the body", "before the head"])
-    async def test_left_early(self, made, site, when):
+    async def test_left_early(self, made, site):
         """The window of the connection would be used up after a few of them, and all others hang (httpcore #943)."""
         url, folder = site
         (folder / "root" / "large").write_bytes(bytes(6 << 20))
-        await get(made, f"{url}a")
         for _ in range(6):
+            async with made.open(Request(Url(f"{url}large"))) as body:
+                await body.fill(memoryview(bytearray(10)))
+        with anyio.fail_after(20):
+            assert len(await get(made, f"{url}large")) == 6 << 20
+
+    async def test_cancelled_at_any_step(self, made, site, monkeypatch):
+        url, folder = site
+        (folder / "root" / "large").write_bytes(bytes(6 << 20))
+        abandoned, abandon = [], HttpxLane.abandon
+
+        async def noting(self, where):
+            abandoned.append(where)
+            await abandon(self, where)
+
+        monkeypatch.setattr(HttpxLane, "abandon", noting)
+        for steps in range(20):
+            await get(made, f"{url}a")
             async with anyio.create_task_group() as group:
-                if when == "before the head":
-                    group.start_soon(get, made, f"{url}large")
-                    await anyio.wait_all_tasks_blocked()
-                else:
-                    async with made.open(Request(Url(f"{url}large"))) as body:
-                        await body.fill(memoryview(bytearray(10)))
+                group.start_soon(get, made, f"{url}large")
+                for _ in range(steps):
+                    await anyio.lowlevel.checkpoint()
                 group.cancel_scope.cancel()
+        assert len(abandoned) >= 6
         with anyio.fail_after(20):
             assert len(await get(made, f"{url}large")) == 6 << 20
 

@@ -1,32 +1,19 @@
-"""The http transport against a real server, on every lane and loop: questions, answers, redirects, errors."""
+"""The http transport against a real server, on every lane and loop: questions and answers."""
 
-import ssl
-import threading
-
-import anyio
 import pytest
 
 from asyncfetch import (
     AccessDenied,
     Answer,
     Busy,
-    ConnectFailed,
-    FetchError,
-    Interrupted,
-    Limits,
     NotFound,
     ProtocolViolation,
     RangeRefused,
-    RedirectRefused,
     Request,
     Settings,
     SourceError,
-    TimedOut,
-    Timeouts,
     Transport,
-    Trust,
     UnsupportedScheme,
-    Untrusted,
     Url,
     Validator,
 )
@@ -35,26 +22,17 @@ from asyncfetch.testing import (
     Change,
     Chunked,
     CloseDelimited,
-    Cut,
-    ExtraHeaders,
     Gzip,
-    Hangup,
-    Hold,
-    HttpServer,
     IgnoreRange,
     Pattern,
-    Raw,
     Redirect,
     RefuseRange,
     Relabel,
     ReprDigest,
     RequireBasic,
-    Reset,
     Stall,
     Status,
-    WrongLength,
     WrongRange,
-    self_signed_context,
 )
 
 pytestmark = pytest.mark.anyio
@@ -64,11 +42,6 @@ DATA = Pattern(300_000).read()
 @pytest.fixture
 def anyio_backend(loop_of_way):
     return loop_of_way
-
-
-async def settled(server, count):
-    """Wait until the server has so many open connections."""
-    await anyio.to_thread.run_sync(server.wait_until, lambda: server.open_connections == count)
 
 
 # -- questions
@@ -243,7 +216,7 @@ async def test_a_pause_is_passed_on(http_server, make, get):
     assert caught.value.retry_after is None
 
 
-async def test_a_long_error_page_is_not_read(http_server, make, get):
+async def test_a_long_error_page_is_not_read(http_server, make, get, settled):
     file = http_server.serve("/a", faults=[Status(404, body=b"x" * 50_000_000)])
     with pytest.raises(NotFound):
         await get(make(), file.url)
@@ -256,253 +229,6 @@ async def test_an_endless_error_page_is_not_waited_for(http_server, make, get):
     file.cue((Chunked(), Stall(at=5)))
     http_server.serve("/b", b"hello")
     assert (await get(make(), file.url))[0] == b"hello"
-
-
-# -- redirects
-
-
-async def test_redirects(http_server, make, get):
-    http_server.redirect("/1", "2", 301)
-    http_server.redirect("/2", "/3", 307)
-    http_server.redirect("/3", http_server.url("/4"), 308)
-    file = http_server.serve("/4", b"hello")
-    data, body = await get(make(), http_server.url("/1"), offset=1)
-    assert data == b"ello"
-    assert body.url == file.url
-    assert body.chain == tuple(http_server.url(f"/{n}") for n in (1, 2, 3))
-    assert body.validator.source == http_server.url("/1")
-    assert file.requests[0].range == "bytes=1-"
-
-
-async def test_what_travels_elsewhere(http_server, make, get):
-    with HttpServer() as other:
-        far = other.serve("/far", b"hello")
-        http_server.redirect("/near", "/way")
-        way = http_server.serve("/way", always=[Redirect(far.url)])
-        url = http_server.url("/near").replace("//", "//me:pw@")
-        headers = (("Cookie", "a=b"), ("X-Key", "1"), ("Accept", "text/plain"))
-        await get(make(), url, headers=headers)
-        at_home, away = dict(way.requests[0].headers), dict(far.requests[0].headers)
-    assert (at_home["cookie"], at_home["x-key"], at_home["authorization"]) == ("a=b", "1", "Basic bWU6cHc=")
-    assert away["accept"] == "text/plain"
-    assert not {"cookie", "x-key", "authorization"} & set(away)
-
-
-async def test_from_https_to_http(http_server, https_server, make, get, ca_file):
-    file = http_server.serve("/a", b"hello")
-    https_server.redirect("/a", file.url)
-    transport = make(trust=Trust(verify=ca_file))
-    with pytest.raises(RedirectRefused) as caught:
-        await get(transport, https_server.url("/a"))
-    assert file.hits == 0
-    assert caught.value.url == https_server.url("/a")
-    assert (await get(transport, https_server.url("/a"), insecure_redirect=True))[0] == b"hello"
-
-
-@pytest.mark.parametrize("target", ["ftp://127.0.0.1/x", "file:///etc/passwd", "", "http://[::1/", "/a"])
-async def test_redirects_that_are_refused(http_server, make, get, target):
-    file = http_server.serve("/a", always=[Redirect(target)])
-    with pytest.raises(RedirectRefused):
-        await get(make(), file.url)
-    assert file.hits == 1
-
-
-async def test_the_limit_of_redirects(http_server, make, get):
-    for n in range(5):
-        http_server.redirect(f"/{n}", f"/{n + 1}")
-    http_server.serve("/5", b"hello")
-    assert (await get(make(limits=Limits(redirects=5)), http_server.url("/0")))[0] == b"hello"
-    with pytest.raises(RedirectRefused) as caught:
-        await get(make(limits=Limits(redirects=4)), http_server.url("/0"))
-    assert caught.value.chain == tuple(http_server.url(f"/{n}") for n in range(4))
-
-
-async def test_an_error_after_a_redirect_names_both_ends(http_server, make, get):
-    http_server.redirect("/a", "/b")
-    with pytest.raises(NotFound) as caught:
-        await get(make(), http_server.url("/a"))
-    assert str(caught.value) == (
-        f"found nothing at `{http_server.url('/b')}` (redirected from `{http_server.url('/a')}`): 404 Not Found"
-    )
-
-
-# -- the wire
-
-
-@pytest.mark.parametrize(
-    ("fault", "kind"),
-    [
-        (Cut(at=100_000), Interrupted),
-        (Reset(at=100_000), Interrupted),
-        (WrongLength(by=5), Interrupted),
-        ((Chunked(), Cut(at=100_000)), Interrupted),
-        ((Chunked(), Reset(at=100_000)), Interrupted),
-    ],
-)
-async def test_bodies_that_end_early(http_server, make, fault, kind):
-    file = http_server.serve("/a", DATA, faults=[fault])
-    got = bytearray()
-    with pytest.raises(kind) as caught:
-        async with make().open(Request(Url(file.url))) as body:
-            async for chunk in body.chunks:
-                got += chunk
-    assert caught.value.url == file.url
-    assert DATA[: len(got)] == got
-    if isinstance(fault, Cut):
-        assert len(got) == 100_000  # what arrived before the failure is given first
-
-
-@pytest.mark.parametrize(
-    ("fault", "kind"),
-    [
-        (Hangup(), Interrupted),
-        (Hangup(reset=True), Interrupted),
-        (Raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), ProtocolViolation),
-        (Raw(b"HTTP/1.1 abc OK\r\n\r\n"), ProtocolViolation),
-    ],
-)
-async def test_answers_that_are_none(http_server, make, get, fault, kind):
-    file = http_server.serve("/a", b"hello", always=[fault])
-    with pytest.raises(kind) as caught:
-        await get(make(), file.url)
-    assert caught.value.url == file.url
-
-
-async def test_nobody_listens(make, get):
-    with HttpServer() as server:
-        url = server.url("/a")
-    with pytest.raises(ConnectFailed) as caught:
-        await get(make(), url)
-    assert url in str(caught.value)
-    assert caught.value.__cause__ is not None
-
-
-async def test_a_name_that_does_not_exist(make, get):
-    with pytest.raises(ConnectFailed):
-        await get(make(), "http://nothing.invalid/")
-
-
-async def test_no_answer_in_time(http_server, make, get):
-    gone = threading.Event()
-    file = http_server.serve("/a", DATA, faults=[Hold(gone), Stall(1000, gone)])
-    transport = make(timeouts=Timeouts(read=0.05))
-    for _ in range(2):
-        with pytest.raises(TimedOut) as caught:
-            await get(transport, file.url)
-        assert caught.value.url == file.url
-    gone.set()
-    await settled(http_server, 0)
-
-
-async def test_leaving_early(http_server, make):
-    file = http_server.serve("/a", Pattern(1 << 30))
-    transport = make()
-    async with transport.open(Request(Url(file.url))) as body:
-        assert await body.fill(memoryview(bytearray(10))) == 10
-    await settled(http_server, 0)
-    assert file.body_bytes_sent < 1 << 28
-
-
-@pytest.mark.parametrize("when", ["before the head", "within the body"])
-async def test_being_cancelled(http_server, make, get, when):
-    gone = threading.Event()
-    fault = Hold(gone) if when == "before the head" else Stall(1000, gone)
-    file = http_server.serve("/a", DATA, faults=[fault])
-    transport = make()
-    async with anyio.create_task_group() as group:
-        group.start_soon(get, transport, file.url)
-        await anyio.to_thread.run_sync(http_server.wait_until, lambda: file.hits == 1)
-        group.cancel_scope.cancel()
-    gone.set()
-    await settled(http_server, 0)
-    assert (await get(transport, file.url))[0] == DATA
-
-
-async def test_many_at_a_time(http_server, make, get):
-    file = http_server.serve("/a", DATA)
-    transport, got = make(), []
-
-    async def one():
-        got.append(len((await get(transport, file.url))[0]))
-
-    async with anyio.create_task_group() as group:
-        for _ in range(20):
-            group.start_soon(one)
-    assert got == [300_000] * 20
-
-
-async def test_closing_closes(http_server, make, get):
-    file = http_server.serve("/a", b"hello")
-    transport = make()
-    await get(transport, file.url)
-    await transport.aclose()
-    await settled(http_server, 0)
-
-
-async def test_fills_of_any_size(http_server, make):
-    file = http_server.serve("/a", DATA, always=[Chunked(piece=777)])
-    async with make().open(Request(Url(file.url))) as body:
-        view, got = memoryview(bytearray(1000)), bytearray()
-        for size in [1, 2, 1000, 13] * 100_000:
-            count = await body.fill(view[:size])
-            assert count <= size
-            if not count:
-                break
-            got += view[:count]
-        assert got == DATA
-        assert await body.fill(view) == 0  # and goes on being 0
-
-
-# -- TLS
-
-
-@pytest.mark.parametrize("wrong", ["unknown", "expired", "another", "self-signed"])
-async def test_certificates_that_do_not_verify(make, get, certificate_authority, ca_file, wrong):
-    context = {
-        "unknown": certificate_authority.server_context,
-        "expired": lambda: certificate_authority.server_context(expired=True),
-        "another": lambda: certificate_authority.server_context("wrong.example"),
-        "self-signed": self_signed_context,
-    }[wrong]()
-    trust = Trust() if wrong == "unknown" else Trust(verify=ca_file)
-    with HttpServer(tls=context) as server:
-        file = server.serve("/a", b"hello")
-        with pytest.raises(Untrusted) as caught:
-            await get(make(trust=trust), server.url("/a", host="localhost"))
-        assert "localhost" in str(caught.value)
-        assert isinstance(caught.value.__cause__, Exception)
-        assert file.hits == 0
-
-
-async def test_verification_can_be_switched_off_and_says_so_once(https_server, make, get):
-    https_server.serve("/a", b"hello", always=[ExtraHeaders((("Connection", "close"),))])
-    transport = make(trust=Trust(verify=False))
-    with pytest.warns(UserWarning, match="verify"):
-        await get(transport, https_server.url("/a"))
-    assert (await get(transport, https_server.url("/a")))[0] == b"hello"  # a second warning would be an error
-
-
-async def test_a_client_certificate(make, get, certificate_authority, ca_file, tmp_path):
-    path = certificate_authority.write_client_certificate(tmp_path / "client.pem")
-    with HttpServer(tls=certificate_authority.server_context(ask_client=True)) as server:
-        server.serve("/a", b"hello")
-        shown = make(trust=Trust(verify=ca_file, client_cert=path))
-        assert (await get(shown, server.url("/a")))[0] == b"hello"
-        with pytest.raises(FetchError):
-            await get(make(trust=Trust(verify=ca_file)), server.url("/a"))
-
-
-async def test_a_context_of_the_callers(https_server, make, get, certificate_authority):
-    https_server.serve("/a", DATA)
-    context = certificate_authority.client_context()
-    assert isinstance(context, ssl.SSLContext)
-    assert (await get(make(trust=Trust(verify=context)), https_server.url("/a")))[0] == DATA
-
-
-async def test_a_cut_body_under_tls(https_server, make, get, ca_file):
-    file = https_server.serve("/a", DATA, faults=[Cut(at=100_000)])
-    with pytest.raises(Interrupted):
-        await get(make(trust=Trust(verify=ca_file)), file.url)
 
 
 # -- stat

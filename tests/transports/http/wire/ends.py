@@ -1,6 +1,7 @@
 """What the tests of the wire share: readers, a transport that is fed by hand, and a server that answers by script."""
 
 import asyncio
+import contextlib
 import os
 from contextlib import asynccontextmanager
 
@@ -137,3 +138,23 @@ async def scripted(answer):
 
     async with serving(converse) as (url, writers):
         yield url, requests, writers
+
+
+def sockets():
+    """Count the sockets this process has open (where /proc tells)."""
+    if not os.path.isdir("/proc/self/fd"):
+        return 0
+    count = 0
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            count += os.readlink(f"/proc/self/fd/{number}").startswith("socket:")
+    return count
+
+
+async def only_sockets(before):
+    """The far ends close theirs when they see that ours are."""
+    for _ in range(100):
+        if sockets() == before:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{sockets() - before} sockets are left")

@@ -3,6 +3,7 @@
 It shares no code with the wire. `read` gives what a reader must get of a stream that ends in order after its last byte.
 """
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 
@@ -28,10 +29,8 @@ class Reading:
 
 def read(stream, *, method="GET"):
     reading = Reading()
-    try:
+    with contextlib.suppress(Refused):
         _read(reading, stream, method)
-    except Refused:
-        pass
     return reading
 
 

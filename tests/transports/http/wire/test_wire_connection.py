@@ -102,7 +102,7 @@ def test_the_end_of_a_body_is_not_read_beyond(loop):
 
 
 def test_bytes_behind_a_body_make_the_connection_unusable(loop):
-    connection, transport, reply = opened(loop, HEAD % 5 + b"helloHTTP/1.1 200 OK\r\n\r\n")
+    connection, _transport, reply = opened(loop, HEAD % 5 + b"helloHTTP/1.1 200 OK\r\n\r\n")
     reading = Reading(reply, view_of(8))
     assert (reading.count, bytes(reading.view[:5])) == (5, b"hello")
     assert connection.complete
@@ -145,7 +145,7 @@ def test_flush_gives_what_is_here(loop):
 
 
 def test_what_landed_is_known_after_cancellation(loop):
-    connection, transport, reply = opened(loop, HEAD % 1000 + b"ab")
+    _connection, transport, reply = opened(loop, HEAD % 1000 + b"ab")
     reading = Reading(reply, view_of(500))
     transport.feed(b"cde")
     with pytest.raises(asyncio.CancelledError):
@@ -242,7 +242,7 @@ def test_a_body_until_the_close_that_waits_for_its_reader_ends_there(loop):
 
 
 def test_a_body_until_the_close_is_cut_by_a_reset(loop):
-    connection, transport, reply = opened(loop, UNTIL_CLOSE + b"abc")
+    _connection, transport, reply = opened(loop, UNTIL_CLOSE + b"abc")
     transport.end(ConnectionResetError())
     assert Reading(reply, view_of(4)).count == 3
     with pytest.raises(Interrupted, match="without saying that the body is over"):
@@ -252,7 +252,7 @@ def test_a_body_until_the_close_is_cut_by_a_reset(loop):
 @pytest.mark.parametrize("body", [b"hello", b"5\r\nhello\r\n0\r\n\r\n"])
 def test_a_whole_body_stays_whole_when_the_far_end_closes_before_it_is_read(loop, body):
     head = HEAD % 5 if body == b"hello" else CHUNKED
-    connection, transport, reply = opened(loop, head + body)
+    _connection, transport, reply = opened(loop, head + body)
     transport.end()
     assert Reading(reply, view_of(3)).count == 3
     assert Reading(reply, view_of(3)).count == 2
@@ -260,7 +260,7 @@ def test_a_whole_body_stays_whole_when_the_far_end_closes_before_it_is_read(loop
 
 
 def test_a_failure_behind_good_bytes_is_told_after_them(loop):
-    connection, transport, reply = opened(loop, CHUNKED)
+    _connection, transport, reply = opened(loop, CHUNKED)
     reading = Reading(reply, view_of(100))
     transport.feed(b"3\r\nabc\r\nzz\r\n")
     assert reading.done
@@ -272,7 +272,7 @@ def test_a_failure_behind_good_bytes_is_told_after_them(loop):
 
 
 def test_a_chunk_that_is_longer_than_it_says_is_refused(loop):
-    _, transport, reply = opened(loop, CHUNKED + b"3\r\nabcd\r\n0\r\n\r\n")
+    _, _transport, reply = opened(loop, CHUNKED + b"3\r\nabcd\r\n0\r\n\r\n")
     assert Reading(reply, view_of(100)).count == 3
     with pytest.raises(ProtocolViolation, match="do not end where"):
         Reading(reply, view_of(100))
@@ -294,7 +294,7 @@ def test_no_body_follows_head(loop):
 
 
 def test_interim_answers_are_passed_over(loop):
-    connection, transport, reply = opened(loop, b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 16 + HEAD % 1 + b"a")
+    _connection, _transport, reply = opened(loop, b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 16 + HEAD % 1 + b"a")
     assert reply.status == 200
     assert Reading(reply, view_of(10)).count == 1
 
@@ -348,7 +348,7 @@ def test_a_body_is_read_inside_of_its_context(loop):
 
 
 def test_a_transport_that_reads_on_while_paused_loses_nothing(loop):
-    connection, transport, reply = opened(loop, HEAD % 300_000)
+    connection, _transport, reply = opened(loop, HEAD % 300_000)
     data = bytes(range(250)) * 1200
     at = 0
     while at < len(data):  # libuv may do this for a few reads

@@ -12,7 +12,7 @@ from asyncfetch._model.errors import ConnectFailed, TimedOut
 from asyncfetch._transports.http import dial, resolve
 from asyncfetch.testing import HttpServer
 
-from .ends import EMPTY, get, in_thread
+from .ends import EMPTY, get, in_thread, only_sockets, sockets
 
 pytestmark = pytest.mark.anyio
 V4, V6 = socket.AF_INET, socket.AF_INET6
@@ -56,7 +56,7 @@ async def test_one_look_up_serves_all(make_lane, http_server, names):
     http_server.serve("/a", b"x")
     url = f"http://h.example:{http_server.port}/a"
     tasks = [asyncio.ensure_future(get(lane, url)) for _ in range(20)]
-    while not names.asked:
+    while not names.asked:  # noqa: ASYNC110 - no event tells
         await asyncio.sleep(0)
     for task in tasks[:5]:
         task.cancel()
@@ -73,7 +73,7 @@ async def test_a_look_up_that_nobody_waits_for_ends(make_lane, names):
     names.go_on.clear()
     lane = make_lane()
     tasks = [asyncio.ensure_future(get(lane, "http://h.example/")) for _ in range(3)]
-    while not names.asked:
+    while not names.asked:  # noqa: ASYNC110 - no event tells
         await asyncio.sleep(0)
     for task in tasks:
         task.cancel()
@@ -103,7 +103,7 @@ async def test_a_look_up_is_remembered_for_some_seconds(make_lane, http_server, 
 
 
 async def test_a_name_that_is_not_known(lane):
-    with pytest.raises(ConnectFailed, match="the name `h.invalid` was not resolved: ") as caught:
+    with pytest.raises(ConnectFailed, match=r"the name `h\.invalid` was not resolved: ") as caught:
         await get(lane, "http://h.invalid/")
     assert isinstance(caught.value.__cause__, socket.gaierror)
 
@@ -160,7 +160,10 @@ async def test_a_silent_address_is_overtaken(make_lane, names, monkeypatch):
 @pytest.mark.descriptors
 async def test_connecting_takes_no_longer_than_allowed(make_lane):
     lane = make_lane(timeouts=Timeouts(connect=0.03))
-    with Silence() as silence, pytest.raises(TimedOut, match=f"no connection to `127.0.0.1` port {silence.port} in 0.03"):
+    with (
+        Silence() as silence,
+        pytest.raises(TimedOut, match=f"no connection to `127.0.0.1` port {silence.port} in 0.03"),
+    ):
         await get(lane, f"http://127.0.0.1:{silence.port}/")
     assert repr(lane.pool) == EMPTY
 
@@ -176,6 +179,28 @@ async def test_losers_of_the_race_are_closed(make_lane, names, monkeypatch):
             assert await get(lane, f"http://h.example:{server.port}/a") == (200, b"x")
         await lane.aclose()
         await in_thread(server.wait_until, lambda: server.open_connections == 0)
+
+
+async def test_a_race_cancelled_at_every_step_leaves_no_socket(make_lane, names, monkeypatch):
+    monkeypatch.setattr(dial, "STAGGER", 0.0)
+    with HttpServer() as server:
+        server.serve("/a", b"x")
+        names.answers = {"h.example": [(V4, f"127.0.0.{number}") for number in (2, 1, 1, 3)]}
+        before, cancelled = sockets(), 0
+        for steps in range(200):
+            lane = make_lane()
+            task = asyncio.ensure_future(get(lane, f"http://h.example:{server.port}/a"))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            done = task.done()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            cancelled += task.cancelled()
+            await lane.aclose()
+            if done:
+                break
+        assert cancelled > 3
+        await only_sockets(before)
 
 
 def test_families_take_turns():

@@ -53,7 +53,8 @@ async def test_the_request_is_what_was_asked(lane, http_server):
     received = http_server.requests[0]
     assert (received.method, received.target) == ("GET", "/a%20b?q=1&r")
     assert received.headers == (
-        ("host", f"127.0.0.1:{http_server.port}"), ("user-agent", "me"), ("range", "bytes=0-0"), ("x-word", "gr\xfc\xdf"),
+        ("host", f"127.0.0.1:{http_server.port}"), ("user-agent", "me"), ("range", "bytes=0-0"),
+        ("x-word", "gr\xfc\xdf"),
     )  # fmt: skip
 
 
@@ -250,7 +251,7 @@ async def test_interim_answers_and_slow_heads(lane, http_server):
 async def test_the_next_answer_is_not_waited_for_for_ever(make_lane, http_server):
     lane = make_lane(timeouts=Timeouts(read=0.04))
     resource = http_server.serve("/a", BODY, faults=[Hold(), Stall(1000), None])
-    with pytest.raises(TimedOut, match="no answer in 0.04 s"):
+    with pytest.raises(TimedOut, match=r"no answer in 0\.04 s"):
         await get(lane, resource.url)
     with pytest.raises(TimedOut, match=r"not a byte more of the body in 0.04 s"):
         await get(lane, resource.url)
@@ -293,7 +294,7 @@ async def test_flush_brings_slow_bytes_home(lane, http_server):
     async with lane.send("GET", Url(resource.url), HEADERS) as reply:
         view = memoryview(bytearray(len(BODY)))
         filling = asyncio.ensure_future(reply.fill(view))
-        while reply.landed < 1000:
+        while reply.landed < 1000:  # noqa: ASYNC110 - no event tells
             await asyncio.sleep(0.001)
         reply.flush()
         assert await filling == 1000
@@ -349,7 +350,7 @@ async def test_closing_ends_what_is_under_way(make_lane, http_server):
 async def test_a_closed_port(lane, http_server):
     url = http_server.url("/")
     http_server.stop()
-    with pytest.raises(ConnectFailed, match="port .* connection refused") as caught:
+    with pytest.raises(ConnectFailed, match=r"port .* connection refused") as caught:
         await get(lane, url)
     assert isinstance(caught.value.__cause__, ConnectionRefusedError)
 

@@ -26,7 +26,9 @@ async def test_http_is_forwarded(make_lane, http_server):
         lane = make_lane(proxies=through(it))
         for _ in range(2):
             assert await get(lane, f"{resource.url}?q") == (200, b"hello")
-        assert it.requests[0].startswith(f"GET {resource.url}?q HTTP/1.1\r\nHost: 127.0.0.1:{http_server.port}\r\n".encode())
+        assert it.requests[0].startswith(
+            f"GET {resource.url}?q HTTP/1.1\r\nHost: 127.0.0.1:{http_server.port}\r\n".encode()
+        )
         assert repr(lane.pool) == f"<Pool: 1 idle, 0 busy; {it.url} 1 idle 0 busy>"
         with HttpServer() as other:  # one connection to the proxy serves all origins
             assert await get(lane, other.serve("/b", b"x").url) == (200, b"x")
