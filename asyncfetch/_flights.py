@@ -201,9 +201,14 @@ def _same(one: Fetch, other: Fetch) -> bool:
 
 
 def destination(fetch: Fetch) -> str:
-    """Decide the path of a wish that has a destination. Raises InvalidUrl when no safe name follows from the URL."""
+    """Decide the path of a wish that has a destination. Raises InvalidUrl and MistakeError."""
     to = fetch.to
     assert to is not None
     if to.endswith(_SEPARATORS) or os.path.isdir(to):
         return os.path.join(os.path.abspath(to), file_name(fetch.url, windows=sys.platform == "win32"))
-    return os.path.abspath(to)
+    path = os.path.abspath(to)
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise MistakeError(f"the destination {path!r} cannot be the name of a file here", url=fetch.url) from error
+    return path

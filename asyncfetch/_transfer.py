@@ -159,7 +159,7 @@ class Transfer:
                 source,
                 offset,
                 matching=matching,
-                unless=self.fetch.unless if offset == 0 else None,
+                unless=self._unless(source) if offset == 0 else None,
                 headers=self.fetch.headers,
                 insecure_redirect=self.provable,
             )
@@ -177,6 +177,11 @@ class Transfer:
                 if offset == 0:
                     raise
             offset, matching = 0, None  # what we hold is not what they have: once more, from the start
+
+    def _unless(self, source: Url) -> Validator | None:
+        """Give the validator to ask with: a mirror knows nothing of another source's times and tags."""
+        unless = self.fetch.unless
+        return unless if unless is not None and unless.source == str(source) else None
 
     async def _receive(self, body: Body, source: Url, kept: int) -> None:
         size, wanted = body.size, self.fetch.size

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from .._disk.buffers import Buffer
     from .._disk.disk import Disk
+    from .._disk.threads import Worker
     from .._model.digest import Digest
     from .._model.fetch import Fetch
 
@@ -186,10 +187,10 @@ class FileSink:
                 self._drop_tail()
         await self._release(self._disk.writer, keep=not self._spoiled)
 
-    async def _release(self, worker: object, *, keep: bool) -> None:
+    async def _release(self, worker: Worker, *, keep: bool) -> None:
         with anyio.move_on_after(_CLOSING, shield=True):
             try:
-                await worker.run(lambda: self._part.close(keep=keep))  # type: ignore[attr-defined]
+                await worker.run(lambda: self._part.close(keep=keep))
             except OSError as error:
                 if self._failure is None:
                     self._failure = error

@@ -154,7 +154,6 @@ class Connection:
         if slow is None:
             self._send(head)
             return
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for at in range(0, len(head), slow.piece):
             self._send(head[at : at + slow.piece])
             self._pause(slow.pause)

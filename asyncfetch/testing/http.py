@@ -243,6 +243,7 @@ class HttpServer:
                         self._welcome(listener.accept()[0])
 
     def _welcome(self, sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body are two writes: no 40 ms between
         sock.setblocking(True)  # noqa: FBT003 - the name of the method says what True is
         with self._changed:
             self.connections += 1
