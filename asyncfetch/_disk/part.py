@@ -201,6 +201,11 @@ class Part:
         """Go on after bytes that the kernel put there without moving on."""
         os.lseek(self._descriptor, position, os.SEEK_SET)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the file is open, locked or not."""
+        return self._descriptor >= 0
+
     def fileno(self) -> int:
         """The open file."""
         return self._descriptor

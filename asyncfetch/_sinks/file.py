@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,10 +17,10 @@ import anyio
 from .._disk.buffers import SMALL, Owner
 from .._disk.copy import copy_some, reflink
 from .._disk.errors import local_error
-from .._disk.part import Access, Part
 from .._model.errors import FetchError, NoSpace
 from .._model.exchange import NOTHING, Held, Validator
-from .hashing import Hashing, check, holds
+from .claim import Claim
+from .hashing import Hashing, check
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,12 +34,9 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-PATIENCE = 5.0  # seconds without progress after which the holder of a lock is not waited for any longer
-_POLL = (0.005, 0.1)  # seconds between two looks at a locked part: at first, at most
 _CHECKED_SPACE = 1024 * 1024  # bytes; for less, the write itself is the check
 _CLOSING = 10.0  # seconds that leaving waits for a disk which no longer answers
 _COPIED = 64 * 1024 * 1024  # bytes the kernel copies between two looks at the loop
-_INLINE = 1024 * 1024  # bytes hashed by the thread that opens or writes; more is a hasher's
 
 
 class FileSink:
@@ -51,12 +46,8 @@ class FileSink:
         self._disk = disk
         self.path = path
         self.content: None = None
-        self.found: int | None = None
-        self.found_digests: tuple[Digest, ...] = ()
         self._fetch = fetch
         self._asked = fetch.digests
-        self._provable = any(digest.value for digest in fetch.digests)
-        self._part = Part(path, source=fetch.url.reveal(), durable=durable)
         self._open = False
         self._owner = Owner()
         self._lent: Buffer | None = None
@@ -71,108 +62,35 @@ class FileSink:
         self._hashing: Hashing | None = None
         self._hashed = 0  # where the next byte that _hashing wants is
         self._hasher = disk.hasher() if fetch.digest is not None else disk.writer
+        self._claim = Claim(disk, path, fetch, self._hasher, durable=durable)
+        self._part = self._claim.part
 
     # --- entering and leaving
 
     async def __aenter__(self) -> Self:
         try:
-            await self._enter()
+            await self._claim.stake()
         except BaseException as error:
             await self._release(self._disk.opener, keep=True)
             if isinstance(error, OSError) and not isinstance(error, FetchError):
                 raise local_error(error, self.path, self._fetch.url) from error
             raise
+        if self._claim.found is None:
+            self._taken, self._validator = self._part.held.length, self._part.held.validator
+            self._open = True
+        elif self._part.is_open:
+            await self._release(self._disk.opener, keep=True)
         return self
 
-    async def _enter(self) -> None:
-        access, unread = await self._disk.brief(self._disk.opener, self._look_and_open)
-        if unread and await self._hash_destination():
-            await self._release(self._disk.opener, keep=True)
-            return
-        waited = access is Access.BUSY
-        if waited:
-            access = await self._wait_for_holder()
-        if access is Access.ARRIVED and await self._accept_destination():
-            return
-        while access is not Access.OURS:  # what arrived is not what we want
-            access = await self._wait_for_holder()
-        if waited and self._provable and await self._hash_destination():  # brought by another source
-            await self._release(self._disk.opener, keep=True)
-            return
-        if self._taken == 0 and self._part.held is not NOTHING:
-            self._taken = self._part.held.length
-            self._validator = self._part.held.validator
-        self._open = True
+    @property
+    def found(self) -> int | None:
+        """The size of the destination if it is right already."""
+        return self._claim.found
 
-    def _look_and_open(self) -> tuple[Access, bool]:
-        """Look at the destination, then open the part; also whether the destination is still to be hashed."""
-        about = self._look()
-        unread = False
-        if about is not None and self._provable and self._fetch.size in {None, about.st_size}:
-            if about.st_size > _INLINE:
-                unread = True
-            elif self._holds():
-                return Access.ARRIVED, False
-        access = self._part.open()
-        if self._provable and not unread:  # another one may have committed between the look and the lock
-            again = self._look()
-            unread = again is not None and (about is None or not os.path.samestat(about, again))
-        return access, unread
-
-    def _look(self) -> os.stat_result | None:
-        try:
-            about = os.stat(self.path)
-        except FileNotFoundError:
-            return None
-        if stat.S_ISDIR(about.st_mode):
-            raise IsADirectoryError(errno.EISDIR, "Is a directory", self.path)
-        if not stat.S_ISREG(about.st_mode):  # replacing /dev/null would be the end of it
-            raise OSError(errno.EINVAL, "it exists and is not a plain file", self.path)
-        return about
-
-    async def _hash_destination(self) -> bool:
-        return await self._hasher.run(self._holds)
-
-    def _holds(self) -> bool:
-        hashing = Hashing(self._asked)
-        try:
-            size = hashing.read(self.path)
-        except FileNotFoundError:
-            return False
-        computed = hashing.digests()
-        if not holds(self._asked, computed) or self._fetch.size not in {None, size}:
-            return False
-        self.found, self.found_digests = size, computed
-        return True
-
-    async def _accept_destination(self) -> bool:
-        """Use what another process has just put there, if it is what we want."""
-        if self.found is not None:
-            return True
-        if self._asked:
-            return await self._hash_destination()
-        size = await self._disk.opener.run(lambda: os.stat(self.path).st_size)
-        if self._fetch.size not in {None, size}:
-            return False
-        self.found = size
-        return True
-
-    async def _wait_for_holder(self) -> Access:
-        """Wait for the lock as long as its holder gets on; then write a private part."""
-        run, part = self._disk.opener.run, self._part
-        pause, most = _POLL
-        access, last = await run(part.open), None
-        since = time.monotonic()
-        while access is Access.BUSY:
-            seen = await run(part.watch)
-            if seen != last:
-                last, since = seen, time.monotonic()
-            elif time.monotonic() - since >= PATIENCE:
-                return await run(part.open_private)
-            await anyio.sleep(pause)
-            pause = min(most, pause * 1.5)
-            access = await run(part.open)
-        return access
+    @property
+    def found_digests(self) -> tuple[Digest, ...]:
+        """The digests of the destination if it is right already."""
+        return self._claim.found_digests
 
     async def __aexit__(self, *exc_info: object) -> None:
         if self._lent is not None:

@@ -174,8 +174,33 @@ def _file() -> Iterator[FarEnd]:
         yield FileFarEnd(os.path.realpath(folder))
 
 
+@contextmanager
+def _ftp() -> Iterator[FarEnd]:
+    from .ftp import FtpFarEnd, FtpServer
+
+    with FtpServer() as server:
+        yield FtpFarEnd(server)
+
+
+@contextmanager
+def _ftps() -> Iterator[FarEnd]:
+    from .certificates import Authority
+    from .ftp import FtpServer, FtpsFarEnd
+
+    authority = Authority()
+    with tempfile.TemporaryDirectory() as folder, FtpServer(tls=authority) as server:
+        ca_file = authority.write(os.path.join(folder, "ca.pem"))
+        yield FtpsFarEnd(server, Settings(trust=Trust(verify=ca_file)))
+
+
 # one way to open a far end for each scheme; new schemes add themselves here
-FAR_ENDS: dict[str, Callable[[], AbstractContextManager[FarEnd]]] = {"file": _file, "http": _http, "https": _https}
+FAR_ENDS: dict[str, Callable[[], AbstractContextManager[FarEnd]]] = {
+    "file": _file,
+    "ftp": _ftp,
+    "ftps": _ftps,
+    "http": _http,
+    "https": _https,
+}
 
 
 def open_far_end(scheme: str) -> AbstractContextManager[FarEnd]:

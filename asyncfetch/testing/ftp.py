@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     Cue = Cut | Reset | Stall | None
 
-__all__ = ["FtpFarEnd", "FtpFile", "FtpServer"]
+__all__ = ["FtpFarEnd", "FtpFile", "FtpServer", "FtpsFarEnd"]
 
 _EPOCH = 1_600_000_000  # the time of the first file, in seconds; each later one is a second younger
 
@@ -207,3 +207,9 @@ class FtpFarEnd(FarEnd):
     def publish_cut(self, name: str, data: bytes, at: int) -> str:
         """Serve a file; the first transfer is cut."""
         return self.server.serve(name, data, faults=[Cut(at)]).url
+
+
+class FtpsFarEnd(FtpFarEnd):
+    """The same under TLS; ``settings`` must trust its authority."""
+
+    scheme = "ftps"

@@ -5,6 +5,7 @@ Rule: it imports nothing at load but pytest, and each fixture imports what it ne
 * ``http_server``: a fresh `HttpServer` for each test.
 * ``https_server``: the same over TLS; its authority is ``certificate_authority``, and ``ca_file`` is the path of the
   certificate that clients are to trust.
+* ``ftp_server``: a fresh `FtpServer` for each test.
 * ``far_end``: a real `FarEnd`, the test runs once for each scheme; narrow it with
   ``@pytest.mark.parametrize("far_end", ["http"], indirect=True)``.
 """
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 
     from .certificates import Authority
     from .far_ends import FarEnd
+    from .ftp import FtpServer
     from .http import HttpServer
 
 # written out, as reading far_ends.FAR_ENDS would load it; a test compares the two
-SCHEMES = ("file", "http", "https")
+SCHEMES = ("file", "ftp", "ftps", "http", "https")
 
 
 @pytest.fixture
@@ -55,6 +57,15 @@ def https_server(certificate_authority: Authority) -> Iterator[HttpServer]:
     from .http import HttpServer
 
     with HttpServer(tls=certificate_authority) as server:
+        yield server
+
+
+@pytest.fixture
+def ftp_server() -> Iterator[FtpServer]:
+    """Serve ftp on loopback."""
+    from .ftp import FtpServer
+
+    with FtpServer() as server:
         yield server
 
 

@@ -110,11 +110,15 @@ class S3Server:
         self._server = make_server("127.0.0.1", 0, self._noting(application), threaded=True, request_handler=Quiet)
         self._server.daemon_threads = True  # a client's idle connection is no reason not to stop
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="S3Server")
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="S3Server", daemon=True)
         self._thread.start()
         with self._counting:
             S3Server._running += 1
-        self.make(self.bucket)
+        try:
+            self.make(self.bucket)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import anyio
 import pytest
@@ -146,7 +147,7 @@ async def test_the_holder_is_killed(tmp_path, digested):
 @pytest.mark.anyio
 async def test_the_holder_stands_still(tmp_path, monkeypatch):
     """It is not waited for longer than our patience; nor may it, when it goes on, put something wrong there."""
-    monkeypatch.setattr("asyncfetch._sinks.file.PATIENCE", 0.05)
+    monkeypatch.setattr("asyncfetch._sinks.claim.PATIENCE", 0.05)
     go = threading.Event()
     with HttpServer() as server:
         page = server.serve("/page", LARGE, faults=[Stall(2_000_000, until=go)])
@@ -172,8 +173,16 @@ async def test_the_holder_stands_still(tmp_path, monkeypatch):
 
 @pytest.mark.anyio
 async def test_a_holder_that_gets_on_is_waited_for(tmp_path, monkeypatch):
-    """However slow it is: progress resets our patience."""
-    monkeypatch.setattr("asyncfetch._sinks.file.PATIENCE", 0.05)
+    """However slow it is: progress resets our patience, of which each step here takes four fifths."""
+    clock, looks = [1000.0], [0]
+
+    def monotonic():
+        looks[0] += 1
+        return clock[0]
+
+    monkeypatch.setattr("asyncfetch._sinks.claim.time", SimpleNamespace(monotonic=monotonic))
+    monkeypatch.setattr("asyncfetch._sinks.claim._POLL", (0.001, 0.002))
+    monkeypatch.setattr("asyncfetch._pulse.PERIOD", 0.001)  # a slow body reaches the disk now and then
     steps = [threading.Event() for _ in range(6)]
     far = far_end()
     page = far.publish("/page", LARGE, faults=[[Stall(500_000 * (n + 1), until=step) for n, step in enumerate(steps)]])
@@ -181,16 +190,17 @@ async def test_a_holder_that_gets_on_is_waited_for(tmp_path, monkeypatch):
 
     async def fetch(name):
         async with client(far) as one:
-            # a fast pulse: slow bodies reach the disk now and then, not only when a buffer is full
-            monkeypatch.setattr("asyncfetch._pulse.PERIOD", 0.001)
             results.append((name, await one.fetch(page.url, tmp_path / "file")))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(fetch, "holder")
         await until(lambda: page.body_bytes_sent == 500_000)
         tasks.start_soon(fetch, "waiter")
-        for step in steps:
-            await anyio.sleep(0.03)
+        for number, step in enumerate(steps):
+            await until(lambda: (tmp_path / "file.part").stat().st_size >= 500_000 * number)  # noqa: B023 - awaited here
+            before = looks[0]
+            await until(lambda: looks[0] >= before + 3)  # noqa: B023 - awaited here
+            clock[0] += 4.0
             step.set()
     assert page.hits == 1
     assert [result.transferred for _, result in results] == [len(LARGE), 0]

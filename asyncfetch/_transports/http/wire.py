@@ -12,7 +12,7 @@ import os
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from ..._model.errors import AccessDenied, FetchError, Interrupted
+from ..._model.errors import AccessDenied, FetchError, Interrupted, MistakeError
 from .pool import Pool
 from .proxies import ProxyRoutes
 from .reply import WireReply
@@ -62,6 +62,8 @@ class WireLane:
     def route(self, url: Url) -> Route:
         """Find the way to a URL's origin, once."""
         proxy = self._proxy_for(url)
+        if proxy is not None and proxy.scheme not in ("http", "https"):
+            raise MistakeError(f"the wire speaks no SOCKS, and the proxy is `{proxy}`", url=url)
         if len(self.routes) >= _ROUTES_LIMIT:
             self.routes.clear()
             self.pool.forget_empty()

@@ -299,6 +299,16 @@ def test_interim_answers_are_passed_over(loop):
     assert Reading(reply, view_of(10)).count == 1
 
 
+def test_a_head_behind_large_interim_answers_is_found_wherever_it_is_cut(loop):
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: " + b"l" * 11_000 + b"\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: 0\r\n\r\n"
+    for cut in range(len(head)):
+        connection, transport = fed(loop)
+        for piece in (interim * 3 + head[:cut], head[cut:]):
+            transport.feed(piece)
+        assert connection.complete, cut
+
+
 @pytest.mark.parametrize(
     ("stream", "error", "match"),
     [

@@ -5,7 +5,15 @@ import base64
 import pytest
 
 from asyncfetch import Proxies, Url
-from asyncfetch._model.errors import AccessDenied, Busy, ConnectFailed, Interrupted, ProtocolViolation, Untrusted
+from asyncfetch._model.errors import (
+    AccessDenied,
+    Busy,
+    ConnectFailed,
+    Interrupted,
+    MistakeError,
+    ProtocolViolation,
+    Untrusted,
+)
 from asyncfetch.testing import HttpServer, Pattern
 from asyncfetch.testing.certificates import Authority
 
@@ -143,6 +151,12 @@ async def test_the_environment_is_read_where_it_is_trusted(make_lane, http_serve
             assert await get(lane, resource.url) == (200, b"hello")
             assert len(it.requests) == trusted
             await lane.aclose()
+
+
+async def test_socks_is_for_the_other_lane(make_lane):
+    lane = make_lane(proxies=Proxies(all="socks5://127.0.0.1:1"))
+    with pytest.raises(MistakeError, match="no SOCKS"):
+        await get(lane, "http://h.invalid/x")
 
 
 async def test_a_proxy_that_is_not_there(make_lane, http_server):
