@@ -29,6 +29,8 @@ _HOMES = {
     "Pattern": "pattern",
     "Received": "http",
     "Resource": "http",
+    "S3FarEnd": "s3",
+    "S3Server": "s3",
     "check_sink": "checks",
     "check_transport": "checks",
     "open_far_end": "far_ends",

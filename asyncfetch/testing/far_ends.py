@@ -16,6 +16,7 @@ import os
 import tempfile
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from .certificates import Authority
     from .http import HttpServer
     from .memory import MemoryTransport
 
@@ -149,6 +151,14 @@ def _path(name: str) -> str:
     return "/" + quote(name)
 
 
+@cache
+def _authority() -> Authority:
+    """Give the authority of all far ends of this process: who trusts it trusts them all, so one client can use them."""
+    from .certificates import Authority
+
+    return Authority()
+
+
 @contextmanager
 def _http() -> Iterator[FarEnd]:
     from .http import HttpServer
@@ -159,10 +169,9 @@ def _http() -> Iterator[FarEnd]:
 
 @contextmanager
 def _https() -> Iterator[FarEnd]:
-    from .certificates import Authority
     from .http import HttpServer
 
-    authority = Authority()
+    authority = _authority()
     with tempfile.TemporaryDirectory() as folder, HttpServer(tls=authority) as server:
         ca_file = authority.write(os.path.join(folder, "ca.pem"))
         yield HttpsFarEnd(server, Settings(trust=Trust(verify=ca_file)))
@@ -184,13 +193,18 @@ def _ftp() -> Iterator[FarEnd]:
 
 @contextmanager
 def _ftps() -> Iterator[FarEnd]:
-    from .certificates import Authority
     from .ftp import FtpServer, FtpsFarEnd
 
-    authority = Authority()
+    authority = _authority()
     with tempfile.TemporaryDirectory() as folder, FtpServer(tls=authority) as server:
         ca_file = authority.write(os.path.join(folder, "ca.pem"))
         yield FtpsFarEnd(server, Settings(trust=Trust(verify=ca_file)))
+
+
+def _s3() -> AbstractContextManager[FarEnd]:
+    from .s3 import open_s3_far_end
+
+    return open_s3_far_end()
 
 
 # one way to open a far end for each scheme; new schemes add themselves here
@@ -200,6 +214,7 @@ FAR_ENDS: dict[str, Callable[[], AbstractContextManager[FarEnd]]] = {
     "ftps": _ftps,
     "http": _http,
     "https": _https,
+    "s3": _s3,
 }
 
 

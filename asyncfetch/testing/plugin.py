@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .http import HttpServer
 
 # written out, as reading far_ends.FAR_ENDS would load it; a test compares the two
-SCHEMES = ("file", "ftp", "ftps", "http", "https")
+SCHEMES = ("file", "ftp", "ftps", "http", "https", "s3")
 
 
 @pytest.fixture

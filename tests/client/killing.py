@@ -9,6 +9,7 @@ import hashlib  # noqa: F401 - as above
 import os
 import signal
 import sys
+from pathlib import Path
 
 import anyio
 import anyio._backends._asyncio
@@ -34,8 +35,7 @@ async def prepare(scene, folder):
     _, _, there = SCENES[scene]
     path = os.path.join(folder, "file")
     if there == "old":
-        with open(path, "wb") as file:
-            file.write(b"old")
+        Path(path).write_bytes(b"old")
     elif there.endswith("part"):
         far = far_end()
         body = OTHER if there == "other part" else LARGE

@@ -75,3 +75,12 @@ def whole_or_nothing(folder, data, *, old=None, name="file", truth=None):
     with open(f"{path}.part", "rb") as file:
         assert file.read(held.length) == truth[: held.length], "the note vouches for wrong bytes"
     return held.length
+
+
+async def until(true):
+    """Wait for something to come true, on the loop."""
+    for _ in range(10_000):
+        if true():
+            return
+        await anyio.sleep(0.001)
+    raise AssertionError("it did not come true")

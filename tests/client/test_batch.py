@@ -11,8 +11,7 @@ import pytest
 from asyncfetch import Body, Fetch, FetchError, InvalidUrl, Limits, MistakeError, NotFound, Result, Timings
 from asyncfetch.testing import Hold, Stall
 
-from .scene import MIDDLE, SMALL, client, far_end, idle
-from .test_flights import until
+from .scene import MIDDLE, SMALL, client, far_end, idle, until
 
 pytestmark = pytest.mark.anyio
 

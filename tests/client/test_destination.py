@@ -20,6 +20,11 @@ pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
 
 
+def run(arguments, **more):
+    """A short process; nothing else happens on the loop meanwhile."""
+    return subprocess.run(arguments, capture_output=True, cwd=ROOT, check=more.pop("check", False), **more)
+
+
 @pytest.fixture
 def far():
     return far_end()
@@ -241,15 +246,13 @@ def tmpfs(folder, size, *options):
     if os.geteuid() != 0 or sys.platform != "linux":
         pytest.skip("mounting a tmpfs takes root, on Linux")
     folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, check=False
-    )
+    mounted = run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, check=False)
     if mounted.returncode:
         pytest.skip(f"a tmpfs cannot be mounted here: {mounted.stderr.decode()}")
     try:
         yield folder
     finally:
-        subprocess.run(["umount", folder], check=True)
+        run(["umount", folder], check=True)
 
 
 @pytest.mark.parametrize("digested", [True, False])
@@ -274,7 +277,7 @@ async def test_a_full_disk(tmp_path, digested, known):
                 assert good == 0
             else:
                 assert good > 4_000_000, "what arrived is kept"
-        subprocess.run(["mount", "-o", "remount,size=40m", folder], check=True)
+        run(["mount", "-o", "remount,size=40m", folder], check=True)
         async with client() as one:
             result = await one.fetch(page.url, folder / "file", digest=page.digest if digested else None)
         assert result.resumed_from == good
@@ -298,7 +301,7 @@ async def test_the_part_that_will_be_dropped_counts_as_free(far, tmp_path):
 
 async def test_a_file_system_without_room_for_a_name(far, tmp_path):
     with tmpfs(tmp_path / "small", "8m") as folder:
-        subprocess.run(["mount", "-o", "remount,nr_inodes=3", folder], check=False)
+        run(["mount", "-o", "remount,nr_inodes=3", folder], check=False)
         page = far.publish("/page", LARGE)
         (folder / "a").touch()
         with contextlib.suppress(OSError):
@@ -313,7 +316,7 @@ async def test_a_file_system_without_room_for_a_name(far, tmp_path):
 async def test_a_read_only_file_system(far, page, tmp_path):
     with tmpfs(tmp_path / "small", "1m") as folder:
         (folder / "file").write_bytes(b"old")
-        subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+        run(["mount", "-o", "remount,ro", folder], check=True)
         async with client(far) as one:
             for to in (folder / "file", folder / "new", folder / "a" / "b"):
                 with pytest.raises(NotWritable) as raised:
@@ -338,7 +341,7 @@ async def test_a_limit_on_the_size_of_files(tmp_path):
     )
     with HttpServer() as server:
         page = server.serve("/page", LARGE)
-        done = subprocess.run(
+        done = run(
             [sys.executable, "-c", child, page.url, tmp_path / "file"],
             capture_output=True,
             text=True,
@@ -377,9 +380,8 @@ async def test_a_place_that_is_not_ours(far, tmp_path):
     (open_to_all / "source").write_bytes(SMALL)
     (open_to_all / "source").chmod(0o644)
     targets = [closed / "file", closed / "new", closed / "a" / "b", open_to_all / "fine", open_to_all / "taken"]
-    done = subprocess.run(
-        [sys.executable, "-c", child, (open_to_all / "source").as_uri(), *targets], capture_output=True, text=True, cwd=ROOT,
-        check=False,
+    done = run(
+        [sys.executable, "-c", child, (open_to_all / "source").as_uri(), *targets], text=True,
     )  # fmt: skip
     assert done.stderr == ""
     assert done.stdout.split("\n")[:-1] == [f"NotWritable {errno.EACCES}"] * 3 + ["Result None"] * 2

@@ -8,17 +8,9 @@ import pytest
 from asyncfetch import DestinationBusy, Fetch, FetchError, MistakeError, NotFound
 from asyncfetch.testing import Hold, Stall
 
-from .scene import LARGE, MIDDLE, SMALL, client, digest_of, far_end, idle, whole_or_nothing
+from .scene import LARGE, MIDDLE, SMALL, client, digest_of, far_end, idle, until, whole_or_nothing
 
 pytestmark = pytest.mark.anyio
-
-
-async def until(true):
-    for _ in range(5_000):
-        if true():
-            return
-        await anyio.sleep(0.001)
-    raise AssertionError("it did not come true")
 
 
 @pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])

@@ -14,8 +14,7 @@ import pytest
 
 from asyncfetch.testing import Hold, HttpServer, Pattern, SlowHead, Stall
 
-from .scene import LARGE, MIDDLE, SMALL, client, far_end, whole_or_nothing
-from .test_flights import until
+from .scene import LARGE, MIDDLE, SMALL, client, far_end, until, whole_or_nothing
 
 ROOT = Path(__file__).parents[2]
 CHILD = """

@@ -35,7 +35,7 @@ from asyncfetch._transports.file import FileTransport, local_path
 from asyncfetch.testing import Pattern, check_transport
 from asyncfetch.testing.far_ends import open_far_end
 
-from ..client.scene import LARGE, MIDDLE, SMALL, client, digest_of, idle, whole_or_nothing
+from ..client.scene import LARGE, MIDDLE, SMALL, client, digest_of, idle, until, whole_or_nothing
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
@@ -400,7 +400,6 @@ async def test_a_cancelled_copy_reads_no_other_file(source, target, transport):
     (source / "one").write_bytes(LARGE)
     (source / "two").write_bytes(MIDDLE)
     go = threading.Event()
-    numbers = []
 
     async def fetch_one():
         with anyio.move_on_after(0.02):
@@ -410,11 +409,9 @@ async def test_a_cancelled_copy_reads_no_other_file(source, target, transport):
         one._disk.writer.submit(partial(go.wait, 10))  # so that the copy waits in its queue
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(fetch_one)
-            while not numbers:
-                await anyio.sleep(0.001)
-                numbers = [number for number in _descriptors(source / "one")]
-            while set(numbers) & set(_descriptors(source / "one")) == set(numbers):
-                await anyio.sleep(0.001)
+            await until(lambda: _descriptors(source / "one"))
+            most = len(_descriptors(source / "one"))
+            await until(lambda: len(_descriptors(source / "one")) < most)
             async with transport.open(Request(Url((source / "two").as_uri()))) as body:
                 go.set()
                 await one._disk.writer.run(lambda: None)

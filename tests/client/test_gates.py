@@ -1,0 +1,229 @@
+"""Places for attempts: never more than allowed, always given back, and one full host does not hold up others."""
+
+import threading
+
+import anyio
+import pytest
+from hypothesis import given, strategies as some
+
+from asyncfetch import Fetch, FetchError, Limits, Result, Retry
+from asyncfetch._gates import Gates, Pace
+from asyncfetch.testing import Cut, Hold, MemoryTransport, Raise
+
+from .scene import MIDDLE, SMALL, client, idle, until
+
+HOSTS = [("x", name, None) for name in "abc"]
+
+
+class Hosts:
+    """One transport for several hosts, which counts what is open at a time."""
+
+    def __init__(self):
+        self.far = {name: MemoryTransport(host=name) for name in "abc"}
+        self.open_now = dict.fromkeys("abc", 0)
+        self.most = dict.fromkeys([*"abc", "all"], 0)
+
+    def open(self, request):
+        return _Counted(self, request)
+
+    async def aclose(self):
+        pass
+
+
+class _Counted:
+    def __init__(self, hosts, request):
+        self.hosts, self.host = hosts, request.url.host
+        self.context = hosts.far[self.host].open(request)
+
+    async def __aenter__(self):
+        now = self.hosts.open_now
+        now[self.host] += 1
+        try:
+            self.hosts.most[self.host] = max(self.hosts.most[self.host], now[self.host])
+            self.hosts.most["all"] = max(self.hosts.most["all"], sum(now.values()))
+            await anyio.lowlevel.checkpoint()
+            return await self.context.__aenter__()
+        except BaseException:
+            now[self.host] -= 1
+            raise
+
+    async def __aexit__(self, *exc_info):
+        self.hosts.open_now[self.host] -= 1
+        return await self.context.__aexit__(*exc_info)
+
+
+@pytest.mark.parametrize(("total", "per_host"), [(1, 1), (3, 2), (64, 2), (4, 64)])
+@pytest.mark.anyio
+async def test_never_more_than_allowed(tmp_path, total, per_host):
+    hosts = Hosts()
+    wishes = []
+    for number in range(40):
+        for name, far in hosts.far.items():
+            faults = [[], [Cut(1000)], [Raise(FetchError("no"))]][number % 3]
+            wishes.append(Fetch(far.publish(f"/{number}", SMALL, faults=faults).url, tmp_path / f"{name}{number}"))
+    async with client(hosts, limits=Limits(total=total, per_host=per_host)) as one:
+        outcomes = await one.fetch_all(wishes)
+        await idle(one)
+    assert sum(isinstance(outcome, Result) for outcome in outcomes) == 81
+    assert hosts.most["all"] == min(total, 3 * per_host)
+    assert all(hosts.most[name] <= per_host for name in "abc")
+
+
+@pytest.mark.anyio
+async def test_a_full_host_does_not_hold_up_others(tmp_path):
+    go = threading.Event()
+    hosts = Hosts()
+    stuck = [hosts.far["a"].publish(f"/{number}", SMALL, always=[Hold(go)]) for number in range(20)]
+    free = [hosts.far["b"].publish(f"/{number}", SMALL) for number in range(20)]
+    seen = []
+    async with client(hosts, limits=Limits(total=8, per_host=2)) as one:
+
+        async def fetch(url):
+            await one.read(url)
+            seen.append(url)
+
+        async with anyio.create_task_group() as tasks:
+            for page in stuck:
+                tasks.start_soon(fetch, page.url)
+            await until(lambda: hosts.open_now["a"] == 2)
+            for page in free:
+                tasks.start_soon(fetch, page.url)
+            await until(lambda: len(seen) == 20)
+            assert set(seen) == {page.url for page in free}
+            go.set()
+        await idle(one)
+
+
+@pytest.mark.anyio
+async def test_a_pause_holds_no_place(tmp_path, monkeypatch):
+    """With one place only, one fetch backs off while another one has it."""
+    hosts = Hosts()
+    flaky = hosts.far["a"].publish("/flaky", SMALL, faults=[Cut(0)])
+    page = hosts.far["a"].publish("/page", MIDDLE)
+    pausing, go = anyio.Event(), anyio.Event()
+    real = anyio.sleep
+
+    async def sleep(seconds):
+        if seconds == 0.1:
+            await real(seconds)
+        else:
+            pausing.set()
+            await go.wait()
+
+    monkeypatch.setattr("asyncfetch._transfer.anyio.sleep", sleep)
+    async with client(hosts, limits=Limits(total=1, per_host=1), retry=Retry(backoff=1)) as one:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(one.read, flaky.url)
+            await pausing.wait()
+            assert await one.read(page.url) == MIDDLE
+            go.set()
+    assert flaky.hits == 2
+
+
+@given(
+    total=some.integers(1, 4),
+    per_host=some.integers(1, 3),
+    steps=some.lists(some.tuples(some.sampled_from("EELC"), some.integers(0, 2), some.integers(0, 30)), max_size=40),
+)
+def test_any_order_of_coming_and_going(total, per_host, steps):
+    """Enter, leave and cancel in any order: the counts hold after every step, and nobody waits beside a free place."""
+
+    async def run():
+        gates = Gates(Limits(total=total, per_host=per_host), lambda: 0.0)
+        inside, waiting = [], []
+        async with anyio.create_task_group() as tasks:
+
+            async def come(host, scope):
+                with scope:
+                    await gates.enter(host)
+                    inside.append(host)
+                    waiting.remove((host, scope))
+                    return
+                waiting.remove((host, scope))
+
+            for kind, at, which in steps:
+                if kind == "E":
+                    waiting.append((HOSTS[at], anyio.CancelScope()))
+                    tasks.start_soon(come, *waiting[-1])
+                elif kind == "L" and inside:
+                    gates.leave(inside.pop(which % len(inside)))
+                elif kind == "C" and waiting:
+                    waiting[which % len(waiting)][1].cancel()
+                if which % 3:  # sometimes two things happen at once
+                    await _settle()
+                    _check(gates, inside, [host for host, _ in waiting], total, per_host)
+            await _settle()
+            while inside:
+                gates.leave(inside.pop())
+                await _settle()
+            assert not waiting
+        assert gates._busy == gates._waiting == {}
+        assert gates._free == total
+
+    anyio.run(run)
+
+
+async def _settle():
+    for _ in range(6):
+        await anyio.lowlevel.checkpoint()
+
+
+def _check(gates, inside, waiting, total, per_host):
+    assert len(inside) <= total
+    for host in HOSTS:
+        assert inside.count(host) <= per_host
+        if host in waiting:
+            assert inside.count(host) == per_host or len(inside) == total, "it waits beside a free place"
+    assert gates._free == total - len(inside)
+
+
+@pytest.mark.anyio
+async def test_waiters_of_a_host_are_served_in_order():
+    gates = Gates(Limits(total=1, per_host=1), lambda: 0.0)
+    order = []
+
+    async def come(number):
+        await gates.enter(HOSTS[number % 2])
+        order.append(number)
+        await anyio.lowlevel.checkpoint()
+        gates.leave(HOSTS[number % 2])
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(10):
+            tasks.start_soon(come, number)
+            await anyio.lowlevel.checkpoint()
+    assert [number for number in order if number % 2 == 0] == [0, 2, 4, 6, 8]
+    assert [number for number in order if number % 2] == [1, 3, 5, 7, 9]
+
+
+def test_a_host_left_alone():
+    now = 100.0
+    gates = Gates(Limits(), lambda: now)
+    assert gates.cool_until(HOSTS[0]) == 0
+    gates.cool(HOSTS[0], 10)
+    gates.cool(HOSTS[0], 5)
+    assert gates.cool_until(HOSTS[0]) == 110
+    assert gates.cool_until(HOSTS[1]) == 0
+    now = 110.0
+    assert gates.cool_until(HOSTS[0]) == 0
+    assert gates._cool == {}
+
+
+@pytest.mark.anyio
+async def test_a_pace_is_shared(monkeypatch):
+    now = [0.0]
+
+    async def sleep(seconds):
+        now[0] += seconds
+        await anyio.lowlevel.checkpoint()
+
+    monkeypatch.setattr("asyncfetch._gates.anyio.sleep", sleep)
+    pace = Pace(1000, lambda: now[0])
+    for _ in range(100):
+        await pace.spend(pace.portion)
+    assert now[0] == pytest.approx(100 * pace.portion / 1000, rel=0.03)
+    now[0] += 1000  # long idle: no burst beyond the depth of the bucket
+    before = now[0]
+    for _ in range(10):
+        await pace.spend(100)
+    assert now[0] - before >= 0.75
