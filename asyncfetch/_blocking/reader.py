@@ -23,13 +23,18 @@ if TYPE_CHECKING:
     from .thread import LoopThread
 
 
-class RawReader(io.RawIOBase):
-    """A stream of the loop as a raw file; each read is one hop."""
+def buffer_size(size: int | None) -> int:
+    """Say how large a buffer for a body is: no larger than the body."""
+    return CHUNK if size is None else min(CHUNK, size) or 1
 
-    def __init__(self, thread: LoopThread, stream: Stream) -> None:
+
+class RawReader(io.RawIOBase):
+    """A stream of the loop as a raw file; each read is one hop. ``size`` is its length in bytes, if known."""
+
+    def __init__(self, thread: LoopThread, stream: Stream, size: int | None) -> None:
         self._thread = thread
         self._stream = stream
-        self._buffer = memoryview(bytearray(CHUNK))
+        self._buffer = memoryview(bytearray(buffer_size(size)))
         self._over = False
 
     def readable(self) -> bool:
@@ -48,7 +53,7 @@ class RawReader(io.RawIOBase):
         """Give all that is left."""
         self._check()
         parts = []
-        while count := self._fill(CHUNK):
+        while count := self._fill(len(self._buffer)):
             parts.append(bytes(self._buffer[:count]))
         return b"".join(parts)
 
@@ -72,7 +77,7 @@ class Reader(io.BufferedReader):
     """
 
     def __init__(self, thread: LoopThread, body: Body) -> None:
-        super().__init__(RawReader(thread, body), CHUNK)
+        super().__init__(RawReader(thread, body, body.size), buffer_size(body.size))
         self.answer: Answer = body.answer
         self.url: Url = body.url
         self.offset: int = body.offset

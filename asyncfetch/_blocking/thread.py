@@ -169,7 +169,8 @@ class LoopThread:
         finally:
             self.soon(opened.leave)
             try:
-                call.result()
+                if not self.here:  # a body that is collected over there
+                    call.result()
             except MistakeError:
                 if not self._over:  # else it was closed along with the client
                     raise

@@ -1,6 +1,7 @@
 """What the tests of the spine share: bodies, ways to make clients, and looks at what was left behind."""
 
 import os
+import time
 
 import anyio
 
@@ -84,3 +85,13 @@ async def until(true):
             return
         await anyio.sleep(0.001)
     raise AssertionError("it did not come true")
+
+
+def wait_for_note(part, *, at_least):
+    """Wait until the note vouches for so many bytes; their number."""
+    for _ in range(1_000):
+        held = read_note(f"{part}.json", part.stat().st_size) if part.exists() else None
+        if held is not None and held.length >= at_least:
+            return held.length
+        time.sleep(0.01)
+    raise AssertionError("the note never said so")

@@ -111,12 +111,12 @@ async def test_a_pause_holds_no_place(tmp_path, monkeypatch):
             await go.wait()
 
     monkeypatch.setattr("asyncfetch._transfer.anyio.sleep", sleep)
-    async with client(hosts, limits=Limits(total=1, per_host=1), retry=Retry(backoff=1)) as one:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(one.read, flaky.url)
-            await pausing.wait()
-            assert await one.read(page.url) == MIDDLE
-            go.set()
+    narrow = Limits(total=1, per_host=1)
+    async with client(hosts, limits=narrow, retry=Retry(backoff=1)) as one, anyio.create_task_group() as tasks:
+        tasks.start_soon(one.read, flaky.url)
+        await pausing.wait()
+        assert await one.read(page.url) == MIDDLE
+        go.set()
     assert flaky.hits == 2
 
 

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from asyncfetch._disk.note import read_note
 from asyncfetch.testing import HttpServer, Pattern, Stall
 
 from .killing import OTHER, SCENES, fetch
-from .scene import LARGE, whole_or_nothing
+from .scene import LARGE, wait_for_note, whole_or_nothing
 
 ROOT = Path(__file__).parents[2]
 BODY = Pattern(20_000_000, seed=5)
@@ -90,7 +89,7 @@ def test_a_process_killed_while_bytes_arrive(tmp_path, digested):
         for stop in stops:
             page.cue(Stall(stop - done))
             child = start("-c", CHILD, page.url, str(tmp_path / "file"), page.digest if digested else "")
-            good = _wait_for_note(tmp_path / "file.part", at_least=done + 1_000_000)
+            good = wait_for_note(tmp_path / "file.part", at_least=done + 1_000_000)
             child.kill()
             child.communicate()
             assert child.returncode == -signal.SIGKILL
@@ -112,7 +111,7 @@ def test_the_body_changed_meanwhile(tmp_path):
     with HttpServer() as server:
         page = server.serve("/page", BODY, faults=[Stall(8_000_000)])
         child = start("-c", CHILD, page.url, str(tmp_path / "file"), "")
-        _wait_for_note(tmp_path / "file.part", at_least=5_000_000)
+        wait_for_note(tmp_path / "file.part", at_least=5_000_000)
         child.kill()
         child.communicate()
         other = Pattern(20_000_000, seed=6)
@@ -121,13 +120,3 @@ def test_the_body_changed_meanwhile(tmp_path):
             resumed, transferred = map(int, child.stdout.read().split())
     assert (resumed, transferred) == (0, len(other))
     assert (tmp_path / "file").read_bytes() == other.read()
-
-
-def _wait_for_note(part, *, at_least):
-    """Wait until the note vouches for so many bytes; their number."""
-    for _ in range(1_000):
-        held = read_note(f"{part}.json", part.stat().st_size) if part.exists() else None
-        if held is not None and held.length >= at_least:
-            return held.length
-        time.sleep(0.01)
-    raise AssertionError("the note never said so")

@@ -255,8 +255,13 @@ async def test_changing_all_the_time(tmp_path):
     assert (tmp_path / "file").read_bytes() == OTHER
 
 
-@pytest.mark.parametrize("fault", [WrongRange(shift=3), WrongRange(shift=-3), WrongRange(total=123_456_789), IgnoreRange(),
-                                   RefuseRange(), Relabel('"other"'), Relabel(None, None)], ids=str)  # fmt: skip
+DOUBTS = [
+    WrongRange(shift=3), WrongRange(shift=-3), WrongRange(total=123_456_789), IgnoreRange(), RefuseRange(),
+    Relabel('"other"'), Relabel(None, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", DOUBTS, ids=str)
 @pytest.mark.parametrize("digested", [True, False])
 async def test_a_doubtful_range_is_not_used(tmp_path, fault, digested):
     with HttpServer() as server:
