@@ -13,16 +13,22 @@ import anyio
 from ._flights import Crew
 from ._model.errors import FetchError, MistakeError
 from ._model.fetch import Fetch
+from ._policy.lineup import Lineup
 from ._signal import signal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 
     from ._flights import Flights, Outcome
+    from ._model.settings import Limits
     from ._model.url import Url
     from ._signal import Signal
 
     Wish = str | Url | Fetch
+    _Item = tuple[int, Fetch]
+
+_SPARE = 32  # tasks beyond the places: while some wait for the disk, the others keep the wire busy
+_ASIDE = 256  # wishes read ahead for hosts that are full
 
 
 class Batch:
@@ -32,9 +38,10 @@ class Batch:
     hold the tasks up, so that memory is bounded by the number of places and not by the number of wishes.
     """
 
-    def __init__(self, flights: Flights, wishes: Iterable[Wish] | AsyncIterable[Wish], width: int) -> None:
+    def __init__(self, flights: Flights, wishes: Iterable[Wish] | AsyncIterable[Wish], limits: Limits) -> None:
         self._flights = flights
-        self._width = width
+        self._width = limits.total + min(limits.total, _SPARE)
+        self._lineup: Lineup[_Item] = Lineup(limits.per_host, _ASIDE)
         self._plain = iter(wishes) if not hasattr(wishes, "__aiter__") else None
         self._async: AsyncIterator[Wish] | None = wishes.__aiter__() if hasattr(wishes, "__aiter__") else None
         self._turn = anyio.Lock()
@@ -79,14 +86,15 @@ class Batch:
         try:
             with crew.scope:
                 while (item := await self._next()) is not None:
-                    if len(self._crews) < self._width:
-                        self._grow()
-                    number, wish = item
+                    number, fetch = item
+                    host = fetch.url.origin
+                    self._lineup.begin(host)
                     try:
-                        fetch = wish if isinstance(wish, Fetch) else Fetch(wish)
                         outcome: Outcome = await self._flights.outcome(fetch, crew)
                     except FetchError as error:
                         outcome = error
+                    finally:
+                        self._lineup.end(host)
                     self._outcomes.append((number, outcome))
                     self._notify()
                     if len(self._outcomes) >= 2 * self._width:
@@ -104,23 +112,40 @@ class Batch:
             self._room = self._room or signal()
             await self._room.wait()
 
-    async def _next(self) -> tuple[int, Wish] | None:
-        if self._exhausted:
-            return None
+    async def _next(self) -> _Item | None:
+        """Read on to a wish whose host has room, and see that somebody looks for the next one.
+
+        None: there is no other, or enough are set aside; those who carry out the wishes of the full hosts come by.
+        """
+        if not self._closed and (waiting := self._lineup.take()) is not None:
+            return waiting
+        while not (self._exhausted or self._lineup.full):
+            wish = await self._read()
+            if wish is None:
+                return None
+            number, self._count = self._count, self._count + 1
+            try:
+                fetch = wish if isinstance(wish, Fetch) else Fetch(wish)
+            except FetchError as error:
+                self._outcomes.append((number, error))
+                self._notify()
+                continue
+            if self._lineup.admits(fetch.url.origin):
+                if len(self._crews) < self._width:
+                    self._grow()
+                return number, fetch
+            self._lineup.set_aside(fetch.url.origin, (number, fetch))
+        return None
+
+    async def _read(self) -> Wish | None:
         try:
-            if self._plain is not None:
-                wish = next(self._plain)
-            else:
-                wish = await self._next_awaited()
+            return next(self._plain) if self._plain is not None else await self._next_awaited()
         except (StopIteration, StopAsyncIteration):
             self._exhausted = True
-            return None
         except Exception as error:  # noqa: BLE001 - the caller's own iterable failed: raised where the caller waits
             self._exhausted = True
             self._trouble = error
-            return None
-        self._count += 1
-        return self._count - 1, wish
+        return None
 
     async def _next_awaited(self) -> Wish:
         assert self._async is not None

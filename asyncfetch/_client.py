@@ -157,7 +157,7 @@ class Client:
 
     async def fetch_all(self, fetches: Iterable[str | Url | Fetch]) -> list[Result | FetchError]:
         """Fetch many; a list in their order, with the Result or the FetchError of each. One failure ends no other."""
-        batch = Batch(self._ready(), fetches, self._width())
+        batch = Batch(self._ready(), fetches, self.settings.limits)
         async with aclosing(batch.outcomes()) as stream:
             outcomes = {number: outcome async for number, outcome in stream}
         return [outcomes[number] for number in range(len(outcomes))]
@@ -166,7 +166,7 @@ class Client:
         self, fetches: Iterable[str | Url | Fetch] | AsyncIterable[str | Url | Fetch]
     ) -> AsyncGenerator[Result | FetchError, None]:
         """Fetch many; each Result or FetchError as it is there (``error.fetch`` is the wish). Any number of wishes."""
-        async with aclosing(Batch(self._ready(), fetches, self._width()).outcomes()) as stream:
+        async with aclosing(Batch(self._ready(), fetches, self.settings.limits).outcomes()) as stream:
             async for _, outcome in stream:
                 yield outcome
 
@@ -268,10 +268,6 @@ class Client:
         if self._state != "open":
             raise MistakeError(f"this client is {'not entered' if self._state == 'new' else self._state}", hint=_ENTER)
         return self._flights
-
-    def _width(self) -> int:
-        total = self.settings.limits.total
-        return total + min(total, 32)  # while some open and commit, the others keep the wire busy
 
 
 _ENTER = "use it inside `async with asyncfetch.Client() as client:`"

@@ -26,9 +26,10 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from . import _client
+from ._blocking.call import GRACE
 from ._blocking.reader import Reader
 from ._blocking.relay import Feed, Relay
-from ._blocking.thread import GRACE, LoopThread
+from ._blocking.thread import LoopThread
 from ._client import Client as AsyncClient
 from ._model.errors import MistakeError
 from ._model.settings import Settings

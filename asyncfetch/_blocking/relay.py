@@ -12,7 +12,7 @@ from collections import deque
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from .thread import LEAVING, Bell, Call
+from .call import LEAVING, Bell, Call
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterator

@@ -5,7 +5,7 @@ It is what anyio calls a blocking portal, with what ours has to promise on top: 
 
 * The object is entered and left by one task; calls are tasks of their own, which end before it is left.
 * Who waits blocks on a plain lock, which a signal handler of the main thread can interrupt. Then the call is
-  cancelled, and gets `GRACE` seconds to come to its end before the exception goes on.
+  cancelled, and gets `call.GRACE` seconds to come to its end before the exception goes on.
 * The thread is a daemon and is ended at exit: a program that forgot to close it ends all the same. In a forked child
   there is no thread: whoever asks it there is told so.
 """
@@ -17,13 +17,13 @@ import atexit
 import contextlib
 import contextvars
 import os
-import sys
 import threading
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
 from .._model.errors import MistakeError
+from .call import Call, Handover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
@@ -31,14 +31,12 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from .call import Bell
+
 T = TypeVar("T")
 
-GRACE = 0.08  # seconds an interrupted call may take to end, and then the thread: a person waits
-LEAVING = 5.0  # seconds for one that is left in good order; what is not over then ends with the client
 _WORKERS = 0.5  # seconds for anyio's idle workers, which end as soon as they are told to
 _AT_EXIT = 2.0  # seconds the exit of the interpreter waits for a thread whose disk or network does not let go
-# Windows does not interrupt a wait for a lock: there it is made of short ones
-_SLICE = 0.05 if sys.platform == "win32" else -1
 
 _running: set[LoopThread] = set()
 
@@ -145,7 +143,7 @@ class LoopThread:
     @contextlib.contextmanager
     def entered(self, make: Callable[[], AbstractAsyncContextManager[T]]) -> Generator[T]:
         """Enter an async context manager over there, in a task that leaves it when the block is over."""
-        opened = _Handover[T]()
+        opened = Handover[T]()
 
         async def hold() -> None:
             try:
@@ -207,128 +205,6 @@ class LoopThread:
     def over(self) -> str:
         """Why nothing can be called any more; empty as long as it can."""
         return self._over
-
-
-class Bell:
-    """Wakes one waiting thread; rings that come before it waits are not lost, and count once."""
-
-    __slots__ = ("_lock",)
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
-
-    def ring(self) -> None:
-        """Wake the waiter; from one thread only, the loop's."""
-        if self._lock.locked():
-            self._lock.release()
-
-    def wait(self) -> None:
-        """Wait for a ring. In the main thread a signal handler may raise here."""
-        while not self._lock.acquire(timeout=_SLICE):
-            pass
-
-    def wait_at_most(self, seconds: float) -> None:
-        """Wait for a ring, but not for ever."""
-        self._lock.acquire(timeout=seconds)
-
-
-class Call(Generic[T]):
-    """One coroutine function on its way there and back."""
-
-    __slots__ = ("_bell", "_ended", "_error", "_scope", "_thread", "_value", "_work")
-
-    def __init__(self, thread: LoopThread, work: Callable[[], Coroutine[Any, Any, T]]) -> None:
-        self._thread = thread
-        self._work = work
-        self._bell = Bell()
-        self._scope: anyio.CancelScope | None = None
-        self._ended = False
-        self._error: BaseException | None = None
-        self._value: T | None = None
-
-    # --- in the caller's thread
-
-    def start(self) -> None:
-        """Begin. Raises MistakeError when the loop is gone, or is the caller's own."""
-        self._thread.begin(self)
-
-    def result(self) -> T:
-        """Wait for the end; an exception raised by a signal handler meanwhile ends the call."""
-        try:
-            self._thread.wait(self._bell)
-        except BaseException:
-            self.end()
-            raise
-        error, self._error = self._error, None
-        if error is not None:
-            try:
-                raise error
-            finally:
-                del error
-        return self._value  # type: ignore[return-value]  # it ended without an error, so this is its value
-
-    def end(self, patience: float = GRACE) -> None:
-        """Cancel it, and give it so many seconds to come to its end."""
-        if self._ended or self._thread.gone:
-            return
-        self._thread.soon(self._cancel)
-        if not self._thread.here:  # a generator that is collected over there
-            self._bell.wait_at_most(patience)
-
-    # --- on the loop
-
-    def begin(self, tasks: TaskGroup) -> None:
-        """Start the task."""
-        if self._ended:
-            return
-        if self._thread.over:  # it came after the end of the calls
-            self._finish(MistakeError(self._thread.over))
-        else:
-            tasks.start_soon(self._run)
-
-    def _cancel(self) -> None:
-        if self._scope is not None:
-            self._scope.cancel()
-        elif not self._ended:
-            self._finish(None)
-
-    async def _run(self) -> None:
-        if self._ended:
-            return
-        error: BaseException | None = MistakeError("the client was closed meanwhile")
-        with anyio.CancelScope() as self._scope:
-            try:
-                self._value = await self._work()
-                error = None
-            except Exception as trouble:  # noqa: BLE001 - it is the caller's: raised there
-                error = trouble
-            finally:
-                self._finish(error)
-
-    def _finish(self, error: BaseException | None) -> None:
-        self._error = error
-        self._ended = True
-        self._bell.ring()
-
-
-class _Handover(Generic[T]):
-    """A value that was opened over there, and the signal that it may be closed."""
-
-    def __init__(self) -> None:
-        self.bell = Bell()
-        self.left: asyncio.Event | None = None
-        self.value: T
-
-    def give(self, value: T) -> asyncio.Event:
-        self.value = value
-        self.left = asyncio.Event()
-        self.bell.ring()
-        return self.left
-
-    def leave(self) -> None:
-        assert self.left is not None
-        self.left.set()
 
 
 def _end_all() -> None:

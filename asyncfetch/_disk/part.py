@@ -71,8 +71,9 @@ class Part:
     def open(self) -> Access:
         """Open and lock the part, and read what it holds. Again after BUSY, to see whether that changed."""
         for _ in range(_TRIES):
+            created = False
             if self._descriptor < 0:
-                self._descriptor = self._open_in_place()
+                self._descriptor, created = self._open_in_place()
                 if self._descriptor < 0:
                     return self.open_private()
             try:
@@ -82,6 +83,8 @@ class Part:
                     return Access.BUSY
             except LockUnsupported:
                 self._drop()
+                if created:  # nobody writes it: where there are no locks, parts are private
+                    _remove(self.path)
                 return self.open_private()
             if self._is_current():
                 self._owned = True
@@ -95,7 +98,7 @@ class Part:
                 return Access.ARRIVED
         return Access.BUSY
 
-    def _open_in_place(self) -> int:
+    def _open_in_place(self) -> tuple[int, bool]:
         try:
             return _open_ours(self.path)
         except FileNotFoundError:
@@ -262,15 +265,19 @@ class Part:
             note.close()
 
 
-def _open_ours(path: str) -> int:
-    """Open a part that is a plain file of ours; -1 when something else has the name."""
+def _open_ours(path: str) -> tuple[int, bool]:
+    """Open a part that is a plain file of ours, and tell whether it is new; -1 when something else has the name."""
+    try:
+        return os.open(path, FLAGS | os.O_EXCL, 0o666), True
+    except FileExistsError:
+        pass
     try:
         descriptor = os.open(path, FLAGS, 0o666)
     except OSError:
         if os.path.lexists(path):  # a link, a directory, a file of somebody else
-            return -1
+            return -1, False
         raise
-    return descriptor if closed_unless_plain(descriptor) else -1
+    return (descriptor if closed_unless_plain(descriptor) else -1), False
 
 
 def _remove(path: str) -> None:

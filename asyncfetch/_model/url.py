@@ -23,6 +23,11 @@ _PLAIN_HOST = re.compile(r"[a-z0-9]([a-z0-9._\-]*[a-z0-9._])?\Z")
 _ZONE = re.compile(r"[A-Za-z0-9._~\-]+\Z")  # RFC 6874 section 2, without its percent-encoding
 _PORT = re.compile(r"0{0,9}[1-9][0-9]{0,4}\Z")
 _PLAIN = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*\Z")
+# the common form, which is its own normal form: nothing to lower, encode, or mask
+_COMMON = re.compile(
+    r"(https?)://([a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?)(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}))?"
+    r"(/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*)\Z"
+)
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SAFE = "-._~!$&'()*+,;=:@/?%"
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -47,12 +52,19 @@ class Url:
     query: str | None
 
     def __init__(self, text: str) -> None:
+        set_ = self.__dict__
+        common = _COMMON.match(text)
+        if common is not None:
+            set_["scheme"], set_["host"], port, set_["path"] = common.groups()
+            set_["port"] = None if port is None else int(port)
+            set_["userinfo"] = set_["query"] = None
+            set_["_text"] = text
+            return
         match = _PARTS.match(text)
         assert match is not None  # every text is a reference
         scheme, authority, path, query = match.groups()
         if scheme is None or _FORBIDDEN.search(text):
             raise InvalidUrl(_why_not(text), url=mask_text(text))
-        set_ = self.__dict__
         set_["scheme"] = scheme = scheme.lower()
         if authority is None:
             if scheme != "file" or not path.startswith("/"):  # file:/path is the short form of RFC 8089 section 2

@@ -50,7 +50,7 @@ class Route:
     @property
     def chain(self) -> tuple[str, ...]:
         """What redirected us so far, in order, secrets masked."""
-        return tuple(str(url) for url in self._passed)
+        return tuple([str(url) for url in self._passed]) if self._passed else ()
 
     def follow(self, status: int, locations: Sequence[str]) -> None:
         """Go where a redirect says. Raises RedirectRefused, with the chain, where it must not lead."""

@@ -125,7 +125,8 @@ def _answer(opened: Opened, request: PreparedRequest, url: Url) -> tuple[HTTPRes
         headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text)))]
         if isinstance(error, Busy) and error.retry_after is not None:
             headers.append(("Retry-After", f"{error.retry_after:.0f}"))
-        return raw_response(request, status, headers, io.BytesIO(text)), False
+        body = None if request.method == "HEAD" else io.BytesIO(text)
+        return raw_response(request, status, headers, body), False
 
 
 def _exchange(opened: Opened, request: PreparedRequest, url: Url) -> tuple[HTTPResponse, bool]:

@@ -99,7 +99,6 @@ class FtpServer:
         self._replies: dict[str, deque[str]] = {}
         self._withdrawn: set[str] = set()
         self._time = _EPOCH
-        self._stack = ExitStack()
         self._server: Any = None
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -153,12 +152,16 @@ class FtpServer:
     def __enter__(self) -> Self:
         from ._ftp_handlers import make_server
 
-        self._folder = os.path.realpath(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        pair = None
-        if self._tls is not None:
-            place = os.path.join(self._stack.enter_context(tempfile.TemporaryDirectory()), "pair.pem")
-            pair = self._tls.write_server_certificate(place, *self._certificate.pop("names", ()), **self._certificate)
-        self._server = make_server(self, pair, implicit=self._implicit)
+        with ExitStack() as stack:  # undone if it cannot be finished
+            self._folder = os.path.realpath(stack.enter_context(tempfile.TemporaryDirectory()))
+            pair = None
+            if self._tls is not None:
+                place = os.path.join(stack.enter_context(tempfile.TemporaryDirectory()), "pair.pem")
+                pair = self._tls.write_server_certificate(
+                    place, *self._certificate.get("names", ()), expired=self._certificate.get("expired", False)
+                )
+            self._server = make_server(self, pair, implicit=self._implicit)
+            self._stack = stack.pop_all()
         self.port = self._server.address[1]
         self._thread = threading.Thread(target=self._run, name="asyncfetch-testing-ftp")
         self._thread.start()
@@ -170,8 +173,8 @@ class FtpServer:
         self._stopping.set()
         with suppress(OSError):  # a connection, to wake it up
             socket.create_connection((self.host, self.port), timeout=1).close()
-        if self._thread is not None:
-            self._thread.join()
+        assert self._thread is not None
+        self._thread.join()
         self._stack.close()
 
     def _run(self) -> None:

@@ -140,11 +140,11 @@ def test_a_program_that_forgets_to_close_ends_quietly(http_server, tmp_path, way
         """
         import sys, threading
         from asyncfetch import Settings, sync
-        held, a, way = sys.argv[1:]
+        held, a, way, folder = sys.argv[1:]
         client = sync.Client(settings=Settings(trust_env=False))
         assert client.read(a) == b"a"
         if way == "thread":
-            threading.Thread(target=client.fetch, args=(held, "x"), daemon=True).start()
+            threading.Thread(target=client.fetch, args=(held, folder + "/x"), daemon=True).start()
         elif way == "generator":
             outcomes = client.as_fetched([a, held])
             next(outcomes)
@@ -153,12 +153,13 @@ def test_a_program_that_forgets_to_close_ends_quietly(http_server, tmp_path, way
             body = context.__enter__()
             body.read(10)
         elif way == "fetch":
-            client.fetch(a, "b")
+            client.fetch(a, folder + "/b")
         print("end", flush=True)
         """,
         held.url,
         a.url,
         way,
+        str(tmp_path),
     )
     running.wait(20)
     status, out, err = finished(running)

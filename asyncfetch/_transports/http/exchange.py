@@ -12,12 +12,17 @@ if TYPE_CHECKING:
     from ..._policy.redirects import Route
 
 
+_PLAIN = (("Accept", "*/*"), ("Accept-Encoding", "identity"))  # what every request for the whole says
+
+
 def headers_for(request: Request, route: Route, user_agent: str) -> list[tuple[str, str]]:
     """Put the question in header fields: which bytes, under what condition, and nothing but the bytes as they are.
 
     If-Range takes a strong validator only (RFC 9110 section 13.1.5): with a weak one, or none, the answer to a bare
     Range is compared by who asked.
     """
+    if not (request.headers or request.offset or request.end is not None or request.unless is not None):
+        return [("User-Agent", user_agent), *_PLAIN]
     headers = [*route.travelling(request.headers)] if request.headers else []
     named = {name.lower() for name, _ in headers} if headers else ()
     if "user-agent" not in named:
@@ -57,6 +62,11 @@ class HttpBody(Body):
     async def fill(self, into: memoryview) -> int:
         """Put the next bytes into the buffer; see `Stream.fill`."""
         return await self._reply.fill(into)
+
+    @property
+    def ended(self) -> bool:  # type: ignore[override]  # the lane knows
+        """No byte follows, and that is known without another fill."""
+        return self._reply.ended
 
     @property
     def landed(self) -> int:  # type: ignore[override]  # the lane counts, in the reply

@@ -29,6 +29,12 @@ BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _GREETING = b"HTTP/1."
 
 _names: dict[str, str] = {}  # as it was sent -> in lower case
+_lines: dict[str, tuple[str, str]] = {}  # a header line as it was sent -> name in lower case, and value
+# what servers say alike from answer to answer, and what is nobody's secret
+_REPEATED = frozenset({
+    "accept-ranges", "cache-control", "connection", "content-length", "content-type", "date", "keep-alive",
+    "last-modified", "server", "vary", "via",
+})  # fmt: skip
 _status_lines: dict[str, tuple[int, bool]] = {}  # -> (status, whether HTTP/1.0)
 
 
@@ -80,11 +86,7 @@ def read_head(text: str, *, bodiless: bool) -> Head:
     head.status, ancient = _status_lines.get(lines[0]) or _read_status_line(lines[0])
     head.headers = headers = []
     for line in lines[1:-2]:
-        name, colon, value = line.partition(":")
-        lower = _names.get(name) or _read_name(name, line)
-        if not colon:
-            _refuse(line)
-        headers.append((lower, value.strip(" \t")))
+        headers.append(_lines.get(line) or _read_line(line))  # noqa: PERF401 - extend with a generator is slower here
     _frame(head, ancient=ancient, bodiless=bodiless)
     return head
 
@@ -141,6 +143,19 @@ def _read_status_line(line: str) -> tuple[int, bool]:
     if len(_status_lines) < _REMEMBERED and len(line) < 80:
         _status_lines[line] = read
     return read
+
+
+def _read_line(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    lower = _names.get(name) or _read_name(name, line)
+    if not colon:
+        _refuse(line)
+    header = (lower, value.strip(" \t"))
+    if lower in _REPEATED and len(line) < 120:
+        if len(_lines) >= _REMEMBERED:
+            _lines.clear()
+        _lines[line] = header
+    return header
 
 
 def _read_name(name: str, line: str) -> str:
