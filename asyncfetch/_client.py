@@ -117,6 +117,8 @@ class Client:
                 return await self._tasks.__aexit__(kind, error, traceback)
             await self._tasks.__aexit__(None, None, None)
             return None
+        except BaseExceptionGroup as group:  # Ctrl-C on trio may strike in any task, ours too
+            raise _only(group) from None
         finally:
             with anyio.CancelScope(shield=True):
                 for transport in self._made.values():
@@ -271,6 +273,13 @@ class Client:
 
 
 _ENTER = "use it inside `async with asyncfetch.Client() as client:`"
+
+
+def _only(group: BaseException) -> BaseException:
+    """Take a lone exception out of its groups: nobody sees our task group, so nobody should have to know of it."""
+    while isinstance(group, BaseExceptionGroup) and len(group.exceptions) == 1:
+        group = group.exceptions[0]
+    return group
 
 
 def _observe(observer: Observer, event: Event) -> None:

@@ -267,17 +267,21 @@ class Part:
 
 def _open_ours(path: str) -> tuple[int, bool]:
     """Open a part that is a plain file of ours, and tell whether it is new; -1 when something else has the name."""
-    try:
-        return os.open(path, FLAGS | os.O_EXCL, 0o666), True
-    except FileExistsError:
-        pass
-    try:
-        descriptor = os.open(path, FLAGS, 0o666)
-    except OSError:
-        if os.path.lexists(path):  # a link, a directory, a file of somebody else
-            return -1, False
-        raise
-    return (descriptor if closed_unless_plain(descriptor) else -1), False
+    for _ in range(_TRIES):
+        try:
+            return os.open(path, FLAGS | os.O_EXCL, 0o666), True
+        except FileExistsError:
+            pass
+        try:
+            descriptor = os.open(path, FLAGS & ~os.O_CREAT)
+        except FileNotFoundError:  # another one took it away in between
+            continue
+        except OSError:
+            if os.path.lexists(path):  # a link, a directory, a file of somebody else
+                return -1, False
+            raise
+        return (descriptor if closed_unless_plain(descriptor) else -1), False
+    return -1, False
 
 
 def _remove(path: str) -> None:

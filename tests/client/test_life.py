@@ -223,7 +223,7 @@ def test_ctrl_c_ends_a_process(tmp_path):
             good = wait_for_note(tmp_path / f"{backend}.part", at_least=1_000_000)
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=20)
-            assert (out, err) == ("interrupted\n", "")
+            assert (out, err) == ("interrupted\n", ""), err
             assert good <= read_note(f"{to}.part.json", 10**9).length <= 2_500_000
 
 
