@@ -56,7 +56,6 @@ class Memory:
 
 @pytest.mark.parametrize("durable", [False, True])
 @pytest.mark.descriptors
-@pytest.mark.every_loop
 async def test_file_sink(tmp_path, durable):
     @asynccontextmanager
     async def maker():

@@ -5,8 +5,9 @@ Pure: text in, a Head or an error out. The rules are strict where two readers co
 transfer coding, and any transfer coding but chunked are a ProtocolViolation. Lengths that repeat alike are accepted, as
 section 6.3 allows.
 
-A server's heads differ in a few values only, so status lines and header names that were found right once are
-remembered. That makes this faster than llhttp and its callbacks (2.7 against 3.3 us), without 10 ms of import.
+A server's heads differ in a few values only, so status lines, header names and common header lines that were found
+right once are remembered. That makes this as fast as llhttp and its callbacks (3.4 against 3.6 us for nine lines of
+nginx), without 10 ms of import, and the body needs no parser at all.
 """
 
 from __future__ import annotations
