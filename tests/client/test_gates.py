@@ -227,3 +227,23 @@ async def test_a_pace_is_shared(monkeypatch):
     for _ in range(10):
         await pace.spend(100)
     assert now[0] - before >= 0.75
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.anyio
+async def test_cancelled_in_the_moment_a_place_is_given():
+    """asyncio itself may cancel a task whose event is set already: the place goes on to the next one."""
+    import asyncio
+
+    gates = Gates(Limits(total=1, per_host=1), lambda: 0.0)
+    await gates.enter(HOSTS[0])
+    first, second = (asyncio.create_task(gates.enter(HOSTS[0])) for _ in range(2))
+    await asyncio.sleep(0)
+    gates.leave(HOSTS[0])
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    await second
+    gates.leave(HOSTS[0])
+    assert gates._busy == gates._waiting == {}
+    assert gates._free == 1

@@ -270,6 +270,23 @@ async def test_a_doubtful_range_is_not_used(tmp_path, fault, digested):
             await one.fetch(page.url, tmp_path / "file", digest=page.digest if digested else None)
     assert (tmp_path / "file").read_bytes() == LARGE
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert page.requests[1].range == "bytes=2000000-"
+    if not isinstance(fault, IgnoreRange):
+        assert page.hits == 3
+        assert page.requests[2].range is None
+
+
+@pytest.mark.parametrize(
+    "fault", [Relabel('"other"'), Relabel(None, None), WrongRange(shift=3), WrongRange(total=99)], ids=str
+)
+async def test_a_transport_that_does_not_look_at_the_condition(tmp_path, fault):
+    """What the transport lets pass is looked at once more where it matters."""
+    far = far_end()
+    page = far.publish("/page", LARGE, faults=[Cut(2_000_000), fault])
+    async with client(far) as one:
+        await one.fetch(page.url, tmp_path / "file")
+    assert [request.offset for request in page.requests] == [0, 2_000_000, 0]
+    assert (tmp_path / "file").read_bytes() == LARGE
 
 
 @pytest.mark.parametrize("etag", ['W/"weak"', None])

@@ -1,4 +1,4 @@
-"""The portal: a transport for asyncio alone serves trio. Its rules are checked with ftp; here, what is its own."""
+"""The portal: a transport for asyncio alone serves trio. The rules hold in tests/transports/ftp, too; here, its own."""
 
 from __future__ import annotations
 
