@@ -1,0 +1,32 @@
+"""requests with threads, a session each, as conda does it."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import requests
+
+from benchmarks.programs.clock import CHUNK, Item, Job, measured
+
+
+def fetch(job: Job, items: list[Item]) -> None:
+    own = threading.local()
+
+    def one(item: Item) -> None:
+        session = getattr(own, "session", None)
+        if session is None:
+            session = own.session = requests.Session()
+            session.verify = job.ca or True
+        with session.get(item.url, stream=True, timeout=60) as response:
+            response.raise_for_status()
+            with open(item.path, "wb") as file:
+                for chunk in response.iter_content(CHUNK):
+                    file.write(chunk)
+
+    with ThreadPoolExecutor(min(job.width, len(items))) as pool:
+        list(pool.map(one, items))
+
+
+if __name__ == "__main__":
+    measured(fetch, requests.__version__)
