@@ -204,7 +204,8 @@ def destination(fetch: Fetch) -> str:
     """Decide the path of a wish that has a destination. Raises InvalidUrl and MistakeError."""
     to = fetch.to
     assert to is not None
-    if to.endswith(_SEPARATORS) or os.path.isdir(to):
+    # access first: a stat that fails costs twice as much, and most destinations are not there yet
+    if to.endswith(_SEPARATORS) or (os.access(to, os.F_OK) and os.path.isdir(to)):
         return os.path.join(os.path.abspath(to), file_name(fetch.url, windows=sys.platform == "win32"))
     path = os.path.abspath(to)
     try:

@@ -17,10 +17,17 @@ if TYPE_CHECKING:
 
 def signal() -> Signal:
     """Make a signal for the loop that runs."""
+    if on_asyncio():
+        return asyncio.Event()
+    import anyio
+
+    return anyio.Event()
+
+
+def on_asyncio() -> bool:
+    """Whether the loop that runs here is asyncio's, uvloop's included; else it is trio's."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        import anyio
-
-        return anyio.Event()
-    return asyncio.Event()
+        return False
+    return True

@@ -53,19 +53,27 @@ class Disk:
         most of it spent passing the interpreter lock to and fro. So a disk is tried on the thread first, trusted while
         it is quick, and sent back to the thread for a while by one job over 20 ms.
         """
+        if self.is_quick(worker):
+            return self.now(job)
+        try:
+            return await worker.run(job)
+        finally:
+            if self._quick_from == inf and worker.took < _QUICK:
+                self._quick_from = 0.0
+
+    def is_quick(self, worker: Worker) -> bool:
+        """Whether a brief job may run here and now: `now` does so without a coroutine of its own."""
+        return worker.idle and perf_counter() >= self._quick_from
+
+    def now(self, job: Callable[[], T]) -> T:
+        """Run a brief job here and now."""
         before = perf_counter()
-        if before < self._quick_from or not worker.idle:
-            try:
-                return await worker.run(job)
-            finally:
-                if self._quick_from == inf and worker.took < _QUICK:
-                    self._quick_from = 0.0
         try:
             return job()
         finally:
-            now = perf_counter()
-            if now - before > _SLOW:
-                self._quick_from = now + _REST
+            after = perf_counter()
+            if after - before > _SLOW:
+                self._quick_from = after + _REST
 
     async def aclose(self) -> None:
         """End the threads once they have done what was asked of them."""

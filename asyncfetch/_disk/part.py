@@ -40,6 +40,7 @@ class Part:
     __slots__ = (
         "_descriptor",
         "_durable",
+        "_identity",
         "_length",
         "_note",
         "_owned",
@@ -59,6 +60,7 @@ class Part:
         self.position = 0  # where the next byte goes
         self._descriptor = -1
         self._durable = durable
+        self._identity: tuple[int, int] | None = None  # of the open file: where it is, and which one there
         self._note: Note | None = None
         self._private = False
         self._owned = False
@@ -145,7 +147,10 @@ class Part:
         except FileNotFoundError:
             return False
         self._length = about.st_size
-        return os.path.samestat(os.fstat(self._descriptor), about)
+        if self._identity is None:
+            ours = os.fstat(self._descriptor)
+            self._identity = (ours.st_dev, ours.st_ino)
+        return self._identity == (about.st_dev, about.st_ino)
 
     # --- writing
 
@@ -256,7 +261,7 @@ class Part:
             self._close_note()
         finally:
             if self._descriptor >= 0:
-                descriptor, self._descriptor = self._descriptor, -1
+                descriptor, self._descriptor, self._identity = self._descriptor, -1, None
                 os.close(descriptor)
 
     def _close_note(self) -> None:
@@ -285,8 +290,10 @@ def _open_ours(path: str) -> tuple[int, bool]:
 
 
 def _remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
+    try:  # noqa: SIM105 - contextlib.suppress costs as much as the system call
         os.unlink(path)
+    except FileNotFoundError:
+        pass
 
 
 def _flush_on_nfs(descriptor: int) -> None:

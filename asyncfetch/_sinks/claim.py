@@ -46,7 +46,13 @@ class Claim:
 
     async def stake(self) -> None:
         """Come to hold the part, or find the destination right. Raises OSError; ``part`` is to be closed either way."""
-        access, unread = await self._disk.brief(self._disk.opener, self._look_and_open)
+        disk = self._disk
+        if disk.is_quick(disk.opener):
+            access, unread = disk.now(self._look_and_open)
+        else:
+            access, unread = await disk.brief(disk.opener, self._look_and_open)
+        if access is Access.OURS and not unread:
+            return
         if unread and await self._hash_destination():
             return
         waited = access is Access.BUSY
@@ -75,6 +81,9 @@ class Claim:
         return access, unread
 
     def _look(self) -> os.stat_result | None:
+        # cheaper than a stat that fails; what else may be wrong with the path, the opening of the part will say
+        if not os.access(self._path, os.F_OK):
+            return None
         try:
             about = os.stat(self._path)
         except FileNotFoundError:

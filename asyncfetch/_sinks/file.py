@@ -20,7 +20,7 @@ from .._disk.errors import local_error
 from .._model.errors import FetchError, NoSpace
 from .._model.exchange import NOTHING, Held, Validator
 from .claim import Claim
-from .hashing import Hashing, check
+from .hashing import Hashing, algorithms, check
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -132,7 +132,7 @@ class FileSink:
                 self._queue_tail()
         self._plan = (validator, size, offset)
         self._taken, self._validator, self._spoiled = offset, validator, False
-        self._digests = (*self._asked, *digests)
+        self._digests = (*self._asked, *digests) if digests else self._asked
         self._begin_hashing(offset)
         left = 0 if size is None else size - offset
         if left > _CHECKED_SPACE and not await self._run(lambda: self._part.space_for(left, offset)):
@@ -145,7 +145,7 @@ class FileSink:
             )
 
     def _begin_hashing(self, offset: int) -> None:
-        wanted = tuple(dict.fromkeys(digest.algorithm for digest in self._digests))
+        wanted = algorithms(self._digests)
         if not wanted:
             self._hashing = None
             return
@@ -251,7 +251,14 @@ class FileSink:
         self._plan = self._tail = None  # the job's now, so that leaving cannot take them from under it
         job = partial(self._write_hash_rename, plan, tail)
         if not self._queued and (tail is None or tail[1] <= SMALL):
-            return await self._guarded(disk.brief(disk.writer, job))
+            if not disk.is_quick(disk.writer):
+                return await self._guarded(disk.brief(disk.writer, job))
+            try:
+                return disk.now(job)
+            except FetchError:
+                raise
+            except OSError as error:
+                raise local_error(error, self.path, self._fetch.url) from error
         return await self._run(job)
 
     def _write_hash_rename(

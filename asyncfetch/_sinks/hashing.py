@@ -21,8 +21,8 @@ class Hashing:
 
     __slots__ = ("_hashes", "algorithms")
 
-    def __init__(self, digests: Iterable[Digest]) -> None:
-        self.algorithms = tuple(dict.fromkeys(digest.algorithm for digest in digests))
+    def __init__(self, digests: tuple[Digest, ...]) -> None:
+        self.algorithms = algorithms(digests)
         self._hashes: list[Any] = [new_hash(algorithm) for algorithm in self.algorithms]
 
     def update(self, view: memoryview) -> None:
@@ -47,7 +47,14 @@ class Hashing:
     def digests(self) -> tuple[Digest, ...]:
         """Give the digests of what was hashed, in the order of the algorithms."""
         pairs = zip(self.algorithms, self._hashes, strict=True)
-        return tuple(Digest.of(algorithm, one.hexdigest()) for algorithm, one in pairs)
+        return tuple([Digest.of(algorithm, one.hexdigest()) for algorithm, one in pairs])
+
+
+def algorithms(digests: tuple[Digest, ...]) -> tuple[str, ...]:
+    """Give the algorithms that some digests need, each once."""
+    if len(digests) == 1:
+        return (digests[0].algorithm,)
+    return tuple(dict.fromkeys([digest.algorithm for digest in digests]))
 
 
 def holds(digests: Iterable[Digest], computed: Iterable[Digest]) -> bool:
@@ -56,12 +63,11 @@ def holds(digests: Iterable[Digest], computed: Iterable[Digest]) -> bool:
     return all(digest in found for digest in digests if digest.value)
 
 
-def check(digests: Iterable[Digest], computed: Iterable[Digest], url: Url | None) -> None:
+def check(digests: Iterable[Digest], computed: tuple[Digest, ...], url: Url | None) -> None:
     """Raise DigestMismatch unless every digest that has a value is among the computed ones."""
-    by_algorithm = {digest.algorithm: digest for digest in computed}
     for digest in digests:
-        found = by_algorithm.get(digest.algorithm)
-        if digest.value and found != digest:
+        if digest not in computed and digest.value:
+            found = next((other for other in computed if other.algorithm == digest.algorithm), None)
             raise DigestMismatch(
                 f"its bytes have {found}, {digest} was expected",
                 url=url,

@@ -28,13 +28,13 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
-import sniffio
 
 from .._model.errors import FetchError, InvalidUrl, MistakeError, TimedOut
 from .._model.exchange import CHUNK
 from .._model.settings import Settings, Timeouts
 from .._model.url import Url
 from .._prompt import fill_promptly
+from .._signal import on_asyncio
 from .._transports.http.lanes import WIRE, pick
 from .._transports.http.proxies import ProxyRoutes
 from .._transports.http.wire import Exchange, WireLane
@@ -135,7 +135,7 @@ class Transport(AsyncBaseTransport):
             return True
         if headers.get("host", url.authority) != url.authority:
             return True
-        return pick(url, proxy, http2=self._settings.http2, library=sniffio.current_async_library()) != WIRE
+        return pick(url, proxy, http2=self._settings.http2, library="asyncio" if on_asyncio() else "trio") != WIRE
 
     async def _other(self, family: ModuleType, proxy: Url | None) -> Any:
         """Give httpx's own transport for a way that the wire does not go."""

@@ -25,4 +25,4 @@ def fetch(job: Job, items: list[Item]) -> None:
 
 if __name__ == "__main__":
     told = subprocess.run(["aria2c", "--version"], check=True, capture_output=True, text=True).stdout
-    measured(fetch, told.split()[2], verifies=True)
+    measured(fetch, told.split()[2], verifies=True, started=True)

@@ -15,4 +15,4 @@ def fetch(_: Job, items: list[Item]) -> None:
 
 if __name__ == "__main__":
     told = subprocess.run(["cp", "--version"], check=True, capture_output=True, text=True).stdout
-    measured(fetch, told.split()[3])
+    measured(fetch, told.split()[3], started=True)

@@ -35,4 +35,8 @@ def _address(job: Job, item: Item) -> str:
 
 
 if __name__ == "__main__":
-    measured(fetch, subprocess.run(["curl", "--version"], check=True, capture_output=True, text=True).stdout.split()[1])
+    measured(
+        fetch,
+        subprocess.run(["curl", "--version"], check=True, capture_output=True, text=True).stdout.split()[1],
+        started=True,
+    )

@@ -15,7 +15,7 @@ def main(name: str) -> None:
         async def main() -> None:
             context = ssl.create_default_context(cafile=job.ca) if job.ca else True
             limits = httpx.Limits(max_connections=job.width, max_keepalive_connections=job.width)
-            async with httpx.AsyncClient(verify=context, limits=limits, timeout=None) as client:  # noqa: S113 - as others
+            async with httpx.AsyncClient(verify=context, limits=limits, timeout=None) as client:
 
                 async def one(item: Item) -> None:
                     async with client.stream("GET", item.url) as response:

@@ -21,8 +21,7 @@ def fetch(job: Job, items: list[Item]) -> None:
         with session.get(item.url, stream=True, timeout=60) as response:
             response.raise_for_status()
             with open(item.path, "wb") as file:
-                for chunk in response.iter_content(CHUNK):
-                    file.write(chunk)
+                file.writelines(response.iter_content(CHUNK))
 
     with ThreadPoolExecutor(min(job.width, len(items))) as pool:
         list(pool.map(one, items))

@@ -25,4 +25,4 @@ def fetch(job: Job, items: list[Item]) -> None:
 
 if __name__ == "__main__":
     told = subprocess.run(["wget2", "--version"], check=True, capture_output=True, text=True).stdout
-    measured(fetch, told.split()[2])
+    measured(fetch, told.split()[2], started=True)

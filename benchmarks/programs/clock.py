@@ -39,6 +39,7 @@ class Job:
     width: int
     loop: str = "asyncio"
     ca: str | None = None
+    count: int = 0  # of wishes, for the queue
     endpoint: str | None = None  # of S3; the keys are in the environment, where every client looks
 
     @classmethod
@@ -48,24 +49,27 @@ class Job:
         return cls(**{**fields, **{name: [Item(*one) for one in fields[name]] for name in ("items", "warm")}})
 
 
-def measured(fetch: Callable[[Job, list[Item]], None], version: str, *, verifies: bool = False) -> None:
-    """Run the job of the command line through ``fetch`` and print one line of JSON about it."""
+def measured(
+    fetch: Callable[[Job, list[Item]], None], version: str, *, verifies: bool = False, started: bool = False
+) -> None:
+    """Run the job of the command line through ``fetch`` and print one line of JSON about it.
+
+    ``started``: the client is a program that ``fetch`` starts, so its memory is that of a child.
+    """
     job = Job.read(sys.argv[1])
     if job.warm:
         fetch(job, job.warm)
     _forget_peak()
     before = _memory("VmRSS")
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     cpu, began = _cpu(), time.perf_counter()
     fetch(job, job.items)
     wall = time.perf_counter() - began
     cpu = _cpu() - cpu
     grown = _memory("VmHWM") - before
-    after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     told: dict[str, Any] = {
         "wall": wall,
         "cpu": cpu,
-        "memory": after * 1024 if after > children else grown,  # of a program that is run: all of it
+        "memory": _children() if started else grown,
         "version": version,
         "verifies": verifies,
     }
@@ -102,6 +106,11 @@ async def by_workers(items: list[Item], width: int, one: Callable[[Item], Any]) 
 def _cpu() -> float:
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def _children() -> int:
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _forget_peak() -> None:

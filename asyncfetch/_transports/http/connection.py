@@ -63,8 +63,15 @@ class Connection(Intake, asyncio.BufferedProtocol):
         self.expect(bodiless=bodiless)
         self.seen_at = self._loop.time()
         self._waiter = waiter = self._loop.create_future()
-        self._transport.write(request)
+        if self.tls:  # an alert may be on its way to us, and a write is what brings it up
+            self._transport.write(request)
+        else:  # with all others of this turn of the loop: a send that wakes the far end costs 25 us, else 8
+            self._loop.call_soon(self._send, request)
         return waiter
+
+    def _send(self, request: bytes) -> None:
+        if self._transport is not None and not self._ended:  # nobody gave it up in the meantime
+            self._transport.write(request)
 
     def lend(self, into: memoryview, filled: int) -> asyncio.Future[None]:
         """Lend the buffer, ``filled`` bytes of which are taken; the future is done when ``fill`` may come back."""

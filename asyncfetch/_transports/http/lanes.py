@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sniffio import current_async_library
-
 from ..._model.errors import MistakeError
+from ..._signal import on_asyncio
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,7 +23,7 @@ WIRE, HTTPX = "wire", "httpx"
 
 
 def pick(url: Url, proxy: Url | None, *, http2: bool, library: str) -> str:
-    """Say which lane carries exchanges with a URL; ``library`` is the event loop's, as sniffio names it."""
+    """Say which lane carries exchanges with a URL; ``library`` is the event loop's name."""
     if library != "asyncio" or (http2 and url.scheme == "https"):
         return HTTPX
     if proxy is not None and proxy.scheme.startswith("socks"):
@@ -61,7 +60,7 @@ class Lanes:
     def _find(self, url: Url) -> Exchanger:
         name = self._only
         if name is None:
-            self._library = self._library or current_async_library()
+            self._library = self._library or ("asyncio" if on_asyncio() else "trio")
             name = pick(url, self._proxy_for(url), http2=self._settings.http2, library=self._library)
         if name not in self._made:
             self._made[name] = self._make(name)
