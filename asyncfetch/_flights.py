@@ -204,12 +204,11 @@ def destination(fetch: Fetch) -> str:
     """Decide the path of a wish that has a destination. Raises InvalidUrl and MistakeError."""
     to = fetch.to
     assert to is not None
-    # access first: a stat that fails costs twice as much, and most destinations are not there yet
-    if to.endswith(_SEPARATORS) or (os.access(to, os.F_OK) and os.path.isdir(to)):
-        return os.path.join(os.path.abspath(to), file_name(fetch.url, windows=sys.platform == "win32"))
-    path = os.path.abspath(to)
     try:
-        os.fsencode(path)
+        # access first: a stat that fails costs twice as much, and most destinations are not there yet
+        is_directory = to.endswith(_SEPARATORS) or (os.access(to, os.F_OK) and os.path.isdir(to))
+        os.fsencode(to)
     except UnicodeEncodeError as error:
-        raise MistakeError(f"the destination {path!r} cannot be the name of a file here", url=fetch.url) from error
-    return path
+        raise MistakeError(f"the destination {to!r} cannot be the name of a file here", url=fetch.url) from error
+    path = os.path.abspath(to)
+    return os.path.join(path, file_name(fetch.url, windows=sys.platform == "win32")) if is_directory else path

@@ -136,7 +136,7 @@ class HttpxLane:
                 proxy=way,
             )
         except ImportError as error:
-            needs = "httpx[http2]" if self._settings.http2 and "http2" in str(error) else "socksio"
+            needs = "asyncfetch[http2]" if self._settings.http2 and "http2" in str(error) else "asyncfetch[socks]"
             raise MistakeError(str(error), hint=f"install {needs}") from error
 
 
