@@ -51,7 +51,6 @@ class Fetch:
     size: int | None
     unless: Validator | None
     headers: tuple[tuple[str, str], ...]
-    digests: tuple[Digest, ...] = field(init=False, repr=False, compare=False)  # as a tuple, however they were given
 
     def __init__(
         self,
@@ -71,7 +70,6 @@ class Fetch:
             mirrors = (mirrors,)
         put(self, "mirrors", tuple(Url.of(mirror) for mirror in mirrors) if mirrors else ())
         digests = Digest.many(digest)
-        put(self, "digests", digests)
         put(self, "digest", digests if len(digests) > 1 else digests[0] if digests else None)
         if size is not None and not _is_count(size):
             raise MistakeError(f"the size is a number of bytes, not {size!r}", url=self.url)
@@ -86,6 +84,11 @@ class Fetch:
         told += [f"{name}={value!r}" for name in ("digest", "size") if (value := getattr(self, name)) is not None]
         told += [f"mirrors={[str(mirror) for mirror in self.mirrors]!r}"] if self.mirrors else []
         return f"Fetch({', '.join(told)})"
+
+    @property
+    def digests(self) -> tuple[Digest, ...]:
+        """The digests as a tuple, however they were given."""
+        return () if self.digest is None else (self.digest,) if isinstance(self.digest, Digest) else self.digest
 
     @property
     def sources(self) -> tuple[Url, ...]:
