@@ -14,6 +14,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from .far_ends import KEYS, far_ends
 from .programs import ours
@@ -84,7 +85,6 @@ def profile(name: str, scale_name: str, loop: str, stacks: str | None) -> int:
             if row.scheme in ends.absent:
                 print(f"cannot be profiled here: {ends.absent[row.scheme]}", file=sys.stderr)
                 return 1
-            os.environ.update(KEYS)
             base = ends.bases[row.scheme]
             items = [
                 Item(base + one.name, f"{out}/{number}", one.digest if row.verified else None, one.size)
@@ -93,9 +93,10 @@ def profile(name: str, scale_name: str, loop: str, stacks: str | None) -> int:
             ca = ends.ca if row.scheme == "https" else None
             warm = [Item(base + work.files["warm"][0].name, f"{out}/warm", None, 0)]
             job = Job(items, warm, row.width, loop, ca, endpoint=ends.endpoint)
-            ours.fetch(job, warm)
-            with Sampler() as sampler:
-                ours.fetch(job, items)
+            with patch.dict(os.environ, KEYS):
+                ours.fetch(job, warm)
+                with Sampler() as sampler:
+                    ours.fetch(job, items)
     print(sampler.table())
     if stacks is not None:
         Path(stacks).write_text(sampler.folded(), "utf-8")

@@ -152,6 +152,14 @@ def _neutral_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
 
 @pytest.fixture(autouse=True)
+def _environment_as_it_was(_neutral_environment: None) -> Iterator[None]:
+    """Fail a test that leaves the environment changed: the next one would run in it."""
+    names = set(os.environ) - {"PYTEST_CURRENT_TEST"}
+    yield
+    assert set(os.environ) - {"PYTEST_CURRENT_TEST"} == names
+
+
+@pytest.fixture(autouse=True)
 def _no_threads_left() -> Iterator[None]:
     """Fail a test that leaves threads of ours; one that is ending just now gets a moment to end."""
     before = set(threading.enumerate())
