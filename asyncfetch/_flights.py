@@ -39,11 +39,12 @@ _SEPARATORS = tuple({os.sep, os.altsep or os.sep, "/"})
 class Flight:
     """One transfer under way, and how many wait for it."""
 
-    __slots__ = ("done", "fetch", "key", "left", "outcome", "path", "scope", "waiting")
+    __slots__ = ("absent", "done", "fetch", "key", "left", "outcome", "path", "scope", "waiting")
 
-    def __init__(self, fetch: Fetch, path: str | None, key: object) -> None:
+    def __init__(self, fetch: Fetch, path: str | None, key: object, *, absent: bool) -> None:
         self.fetch = fetch
         self.path = path
+        self.absent = absent  # nothing was at the path a moment ago
         self.key = key
         self.waiting = 0
         self.outcome: Outcome | None = None
@@ -80,14 +81,14 @@ class Flights:
     def _claim(self, fetch: Fetch, limit: int | None) -> tuple[Flight, bool]:
         """Give the flight for a wish, and whether it is new."""
         try:
-            path = None if fetch.to is None else destination(fetch)
+            path, absent = (None, False) if fetch.to is None else destination(fetch)
         except FetchError as error:
             error.fetch = fetch
             raise
         key: object = (fetch, limit) if path is None else path
         flight = self._under_way.get(key)
         if flight is None:
-            flight = self._under_way[key] = Flight(fetch, path, key)
+            flight = self._under_way[key] = Flight(fetch, path, key, absent=absent)
             return flight, True
         if path is not None and not _same(flight.fetch, fetch):
             busy = DestinationBusy(f"another wish is being written to {path!r}", url=fetch.url)
@@ -157,7 +158,7 @@ class Flights:
             ceiling = around.settings.limits.memory if limit is None else limit
             sink = MemorySink(self._disk, fetch.url, fetch.digests, ceiling)
         else:
-            sink = FileSink(self._disk, flight.path, fetch, durable=around.settings.durable)
+            sink = FileSink(self._disk, flight.path, fetch, durable=around.settings.durable, absent=flight.absent)
         outcome: Outcome | None = None
         try:
             outcome = await Transfer(fetch, sink, around).run()
@@ -200,15 +201,21 @@ def _same(one: Fetch, other: Fetch) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
-def destination(fetch: Fetch) -> str:
-    """Decide the path of a wish that has a destination. Raises InvalidUrl and MistakeError."""
+def destination(fetch: Fetch) -> tuple[str, bool]:
+    """Decide the path of a wish that has a destination; also whether it is known that nothing is there yet.
+
+    Raises InvalidUrl and MistakeError.
+    """
     to = fetch.to
     assert to is not None
     try:
         # access first: a stat that fails costs twice as much, and most destinations are not there yet
-        is_directory = to.endswith(_SEPARATORS) or (os.access(to, os.F_OK) and os.path.isdir(to))
+        absent = not os.access(to, os.F_OK)
+        is_directory = to.endswith(_SEPARATORS) or (not absent and os.path.isdir(to))
         os.fsencode(to)
     except UnicodeEncodeError as error:
         raise MistakeError(f"the destination {to!r} cannot be the name of a file here", url=fetch.url) from error
     path = os.path.abspath(to)
-    return os.path.join(path, file_name(fetch.url, windows=sys.platform == "win32")) if is_directory else path
+    if is_directory:
+        return os.path.join(path, file_name(fetch.url, windows=sys.platform == "win32")), False
+    return path, absent

@@ -51,7 +51,7 @@ class Transfer:
         self.around = around
         self.sources = fetch.sources
         self.began = around.clock()
-        self.provable = any(digest.value for digest in fetch.digests)
+        self.provable = fetch.provable
         self.tried: list[Attempt] = []
         self.transferred = 0
         self.resumed_from = 0

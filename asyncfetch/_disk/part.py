@@ -23,6 +23,7 @@ from .note import FLAGS, Note, closed_unless_plain, read_note
 if TYPE_CHECKING:
     from .._model.exchange import Validator
 
+_LOCAL = frozenset({"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs"})
 _TRIES = 3  # of opening a part that others commit under our hands
 
 
@@ -224,8 +225,10 @@ class Part:
         """Put the part in the place of the destination, in one step."""
         if self._durable:
             os.fsync(self._descriptor)
-        _flush_on_nfs(self._descriptor)
-        if not self._is_current():
+        current = self._is_current()
+        if self._identity is None or _may_be_remote(self._identity[0]):
+            _flush_on_nfs(self._descriptor)
+        if not current:
             raise OSError(errno.ENOENT, "the part was taken away while it was written", self.path)
         noted = self._note is not None
         if sys.platform == "win32":  # an open file cannot be renamed there
@@ -294,6 +297,23 @@ def _remove(path: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         pass
+
+
+_remote: dict[int, bool] = {}  # st_dev -> whether it may be a network filesystem
+
+
+def _may_be_remote(device: int) -> bool:
+    """Look once for each device; where the system does not say, it may be."""
+    known = _remote.get(device)
+    if known is None:
+        known = True
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            place = f"{os.major(device)}:{os.minor(device)}"
+            with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
+                kinds = {line.partition(" - ")[2].split()[0] for line in file if line.split()[2] == place}
+            known = not kinds or not kinds <= _LOCAL
+        _remote[device] = known
+    return known
 
 
 def _flush_on_nfs(descriptor: int) -> None:

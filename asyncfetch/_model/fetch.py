@@ -86,6 +86,14 @@ class Fetch:
         return f"Fetch({', '.join(told)})"
 
     @property
+    def provable(self) -> bool:
+        """Whether a digest says what the bytes must be."""
+        digest = self.digest
+        if digest is None or isinstance(digest, Digest):
+            return digest is not None and ":" in digest
+        return any(one.value for one in digest)
+
+    @property
     def digests(self) -> tuple[Digest, ...]:
         """The digests as a tuple, however they were given."""
         return () if self.digest is None else (self.digest,) if isinstance(self.digest, Digest) else self.digest

@@ -50,13 +50,15 @@ class Url:
     port: int | None
     path: str
     query: str | None
+    origin: tuple[str, str, int | None]  # scheme, host and port (RFC 6454), the port by default of the scheme
 
     def __init__(self, text: str) -> None:
         set_ = self.__dict__
         common = _COMMON.match(text)
         if common is not None:
             set_["scheme"], set_["host"], port, set_["path"] = common.groups()
-            set_["port"] = None if port is None else int(port)
+            set_["port"] = port = None if port is None else int(port)
+            set_["origin"] = (set_["scheme"], set_["host"], DEFAULT_PORTS[set_["scheme"]] if port is None else port)
             set_["userinfo"] = set_["query"] = None
             set_["_text"] = text
             return
@@ -74,7 +76,8 @@ class Url:
             raise InvalidUrl("a backslash in the host, which not all read alike", url=mask_text(text))
         userinfo, at, place = authority.rpartition("@")
         set_["userinfo"] = _encode(userinfo).replace("@", "%40") if at else None
-        set_["host"], set_["port"] = _host_and_port(scheme, place, text)
+        set_["host"], set_["port"] = host, port = _host_and_port(scheme, place, text)
+        set_["origin"] = (scheme, host, DEFAULT_PORTS.get(scheme) if port is None else port)
         set_["path"] = path = _encode(path) or ("/" if scheme in DEFAULT_PORTS else "")
         set_["query"] = query = None if query is None else _encode(query)
         set_["_text"] = f"{scheme}://{self._authority(secrets=True)}{path}{'' if query is None else '?' + query}"
@@ -126,15 +129,6 @@ class Url:
             return None
         _, colon, password = self.userinfo.partition(":")
         return unquote(password) if colon else None
-
-    @property
-    def origin(self) -> tuple[str, str, int | None]:
-        """Scheme, host and port (RFC 6454), the port by default of the scheme."""
-        origin: tuple[str, str, int | None] | None = self.__dict__.get("_origin")
-        if origin is None:
-            port = self.port if self.port is not None else DEFAULT_PORTS.get(self.scheme)
-            origin = self.__dict__["_origin"] = (self.scheme, self.host, port)
-        return origin
 
     @property
     def authority(self) -> str:

@@ -31,14 +31,26 @@ _INLINE = 1024 * 1024  # bytes hashed by the thread that opens; more is a hasher
 class Claim:
     """One wish's claim to its destination. ``found`` is the size of the right file when it is there already."""
 
-    __slots__ = ("_asked", "_disk", "_fetch", "_hasher", "_path", "_provable", "found", "found_digests", "part")
+    __slots__ = (
+        "_absent",
+        "_asked",
+        "_disk",
+        "_fetch",
+        "_hasher",
+        "_path",
+        "_provable",
+        "found",
+        "found_digests",
+        "part",
+    )
 
-    def __init__(self, disk: Disk, path: str, fetch: Fetch, hasher: Worker, *, durable: bool) -> None:
+    def __init__(self, disk: Disk, path: str, fetch: Fetch, hasher: Worker, *, durable: bool, absent: bool) -> None:
+        self._absent = absent  # nothing was there a moment ago, so only the look after the opening matters
         self._disk = disk
         self._path = path
         self._fetch = fetch
         self._asked = fetch.digests
-        self._provable = any(digest.value for digest in fetch.digests)
+        self._provable = fetch.provable
         self._hasher = hasher
         self.part = Part(path, source=fetch.url.reveal(), durable=durable)
         self.found: int | None = None
@@ -67,7 +79,7 @@ class Claim:
 
     def _look_and_open(self) -> tuple[Access, bool]:
         """Look at the destination, then open the part; also whether the destination is still to be hashed."""
-        about = self._look()
+        about = None if self._absent else self._look()
         unread = False
         if about is not None and self._provable and self._fetch.size in {None, about.st_size}:
             if about.st_size > _INLINE:

@@ -42,7 +42,7 @@ _COPIED = 64 * 1024 * 1024  # bytes the kernel copies between two looks at the l
 class FileSink:
     """Writes one body to ``path`` by way of its part. ``found`` is its size when the right file is there already."""
 
-    def __init__(self, disk: Disk, path: str, fetch: Fetch, *, durable: bool) -> None:
+    def __init__(self, disk: Disk, path: str, fetch: Fetch, *, durable: bool, absent: bool = False) -> None:
         self._disk = disk
         self.path = path
         self.content: None = None
@@ -62,7 +62,7 @@ class FileSink:
         self._hashing: Hashing | None = None
         self._hashed = 0  # where the next byte that _hashing wants is
         self._hasher = disk.hasher() if fetch.digest is not None else disk.writer
-        self._claim = Claim(disk, path, fetch, self._hasher, durable=durable)
+        self._claim = Claim(disk, path, fetch, self._hasher, durable=durable, absent=absent)
         self._part = self._claim.part
 
     # --- entering and leaving

@@ -16,15 +16,19 @@ HOSTS = [("x", name, None) for name in "abc"]
 
 
 class Hosts:
-    """One transport for several hosts, which counts what is open at a time."""
+    """One transport for several hosts, which counts what is open at a time; nothing goes on before so many are."""
 
-    def __init__(self):
+    def __init__(self, *, expected):
+        self.expected = expected
         self.far = {name: MemoryTransport(host=name) for name in "abc"}
         self.open_now = dict.fromkeys("abc", 0)
         self.most = dict.fromkeys([*"abc", "all"], 0)
 
     def open(self, request):
         return _Counted(self, request)
+
+    async def all_there(self):
+        await until(lambda: self.most["all"] >= self.expected)
 
     async def aclose(self):
         pass
@@ -41,7 +45,7 @@ class _Counted:
         try:
             self.hosts.most[self.host] = max(self.hosts.most[self.host], now[self.host])
             self.hosts.most["all"] = max(self.hosts.most["all"], sum(now.values()))
-            await anyio.lowlevel.checkpoint()
+            await self.hosts.all_there()
             return await self.context.__aenter__()
         except BaseException:
             now[self.host] -= 1
@@ -55,14 +59,15 @@ class _Counted:
 @pytest.mark.parametrize(("total", "per_host"), [(1, 1), (3, 2), (64, 2), (4, 64)])
 @pytest.mark.anyio
 async def test_never_more_than_allowed(tmp_path, total, per_host):
-    hosts = Hosts()
+    hosts = Hosts(expected=min(total, 3 * per_host))
     wishes = []
     for number in range(40):
         for name, far in hosts.far.items():
             faults = [[], [Cut(1000)], [Raise(FetchError("no"))]][number % 3]
             wishes.append(Fetch(far.publish(f"/{number}", SMALL, faults=faults).url, tmp_path / f"{name}{number}"))
     async with client(hosts, limits=Limits(total=total, per_host=per_host)) as one:
-        outcomes = await one.fetch_all(wishes)
+        with anyio.fail_after(10):
+            outcomes = await one.fetch_all(wishes)
         await idle(one)
     assert sum(isinstance(outcome, Result) for outcome in outcomes) == 81
     assert hosts.most["all"] == min(total, 3 * per_host)
@@ -72,7 +77,7 @@ async def test_never_more_than_allowed(tmp_path, total, per_host):
 @pytest.mark.anyio
 async def test_a_full_host_does_not_hold_up_others(tmp_path):
     go = threading.Event()
-    hosts = Hosts()
+    hosts = Hosts(expected=1)
     stuck = [hosts.far["a"].publish(f"/{number}", SMALL, always=[Hold(go)]) for number in range(20)]
     free = [hosts.far["b"].publish(f"/{number}", SMALL) for number in range(20)]
     seen = []
@@ -97,7 +102,7 @@ async def test_a_full_host_does_not_hold_up_others(tmp_path):
 @pytest.mark.anyio
 async def test_a_pause_holds_no_place(tmp_path, monkeypatch):
     """With one place only, one fetch backs off while another one has it."""
-    hosts = Hosts()
+    hosts = Hosts(expected=1)
     flaky = hosts.far["a"].publish("/flaky", SMALL, faults=[Cut(0)])
     page = hosts.far["a"].publish("/page", MIDDLE)
     pausing, go = anyio.Event(), anyio.Event()
