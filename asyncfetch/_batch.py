@@ -13,11 +13,11 @@ import anyio
 from ._flights import Crew
 from ._model.errors import FetchError, MistakeError
 from ._model.fetch import Fetch
-from ._policy.lineup import Lineup
+from ._policy.lineup import Lineup, largest_first
 from ._signal import signal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
 
     from ._flights import Flights, Outcome
     from ._model.settings import Limits
@@ -41,7 +41,8 @@ class Batch:
     def __init__(self, flights: Flights, wishes: Iterable[Wish] | AsyncIterable[Wish], limits: Limits) -> None:
         self._flights = flights
         self._width = limits.total + min(limits.total, _SPARE)
-        self._lineup: Lineup[_Item] = Lineup(limits.per_host, _ASIDE)
+        self._lineup: Lineup[_Item] = Lineup(flights.places, _ASIDE)
+        self._foremost = self._put_largest_first(wishes) if isinstance(wishes, list | tuple) else frozenset()
         self._plain = iter(wishes) if not hasattr(wishes, "__aiter__") else None
         self._async: AsyncIterator[Wish] | None = wishes.__aiter__() if hasattr(wishes, "__aiter__") else None
         self._turn = anyio.Lock()
@@ -53,6 +54,17 @@ class Batch:
         self._arrived: Signal | None = None
         self._room: Signal | None = None
         self._crews: set[Crew] = set()
+        self._resting = 0  # crews whose transfer pauses: others work in their stead
+        self._most = self._width  # crews there may be
+
+    def _put_largest_first(self, wishes: Sequence[Wish]) -> frozenset[int]:
+        """Line up what is known to be large, of wishes that are all here already; give the numbers."""
+        large = largest_first([wish.size if isinstance(wish, Fetch) else None for wish in wishes])
+        for number in large:
+            wish = wishes[number]
+            assert isinstance(wish, Fetch)
+            self._lineup.put_first(wish.url.origin, (number, wish), wish.size or 0)
+        return frozenset(large)
 
     async def outcomes(self) -> AsyncGenerator[tuple[int, Outcome]]:
         """Give (number of the wish, outcome), as they finish."""
@@ -77,10 +89,17 @@ class Batch:
                 await self._end()
 
     def _grow(self) -> None:
-        if len(self._crews) < self._width and not self._exhausted:
-            crew = Crew()
+        if len(self._crews) < self._most and not self._closed and (not self._exhausted or self._lineup.ready):
+            crew = Crew(self._rest)
             self._crews.add(crew)
             self._flights.tasks.start_soon(self._work, crew)
+
+    def _rest(self, *, begins: bool) -> None:
+        """Hear that a crew's transfer begins to wait for a host, or goes on."""
+        self._resting += 1 if begins else -1
+        self._most = self._width + min(self._resting, _ASIDE)
+        if begins:
+            self._grow()
 
     async def _work(self, crew: Crew) -> None:
         try:
@@ -118,12 +137,16 @@ class Batch:
         None: there is no other, or enough are set aside; those who carry out the wishes of the full hosts come by.
         """
         if not self._closed and (waiting := self._lineup.take()) is not None:
+            if len(self._crews) < self._most and self._lineup.ready:
+                self._grow()
             return waiting
         while not (self._exhausted or self._lineup.full):
             wish = await self._read()
             if wish is None:
                 return None
             number, self._count = self._count, self._count + 1
+            if number in self._foremost:
+                continue
             try:
                 fetch = wish if isinstance(wish, Fetch) else Fetch(wish)
             except FetchError as error:
@@ -131,10 +154,10 @@ class Batch:
                 self._notify()
                 continue
             if self._lineup.admits(fetch.url.origin):
-                if len(self._crews) < self._width:
+                if len(self._crews) < self._most:
                     self._grow()
                 return number, fetch
-            self._lineup.set_aside(fetch.url.origin, (number, fetch))
+            self._lineup.set_aside(fetch.url.origin, (number, fetch), fetch.size)
         return None
 
     async def _read(self) -> Wish | None:

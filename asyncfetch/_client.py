@@ -11,28 +11,29 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
-from ._asking import ask
+from ._asking import Asking
 from ._batch import Batch
 from ._disk.disk import Disk
 from ._flights import Flights
 from ._gates import Gates, Pace
+from ._hosts import Hosts
 from ._model.errors import FetchError, MistakeError, Offline
 from ._model.exchange import Request
 from ._model.fetch import Fetch, Result
 from ._model.settings import Settings
 from ._model.url import Url
+from ._observers import all_of, make_bars
 from ._pulse import Pulse
+from ._stream import streamed
 from ._surroundings import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
     from types import TracebackType
     from typing import Self, TypeVar
 
     from anyio.abc import TaskGroup
 
-    from ._model.events import Event
     from ._model.exchange import Body, Entry, Stat, Validator
     from ._model.fetch import PathLike
     from ._model.ports import Observer, Transport
@@ -46,8 +47,9 @@ class Client:
     """Fetches URLs of every scheme there is a transport for.
 
     ``observer(event)`` is called on the loop. ``transports`` maps schemes to Transport objects of yours, which you
-    close. ``auth`` maps URL prefixes to ``(user, password)``, ``Bearer`` or an ``httpx.Auth``. Use it as a context
-    manager, in one task; its methods may be called from any task of the same loop.
+    close. ``auth`` maps URL prefixes to ``(user, password)``, ``Bearer`` or an ``httpx.Auth``. ``progress`` draws bars
+    on a terminal or in a notebook (extra ``cli``). Use it as a context manager, in one task; its methods may be called
+    from any task of the same loop.
 
     >>> async def main():
     ...     async with Client() as client:
@@ -61,11 +63,13 @@ class Client:
         observer: Observer | None = None,
         transports: Mapping[str, Transport] | None = None,
         auth: Mapping[str, Any] | None = None,
+        progress: bool = False,
     ) -> None:
         if not isinstance(settings, Settings):
             raise MistakeError(f"settings are asyncfetch.Settings, not {type(settings).__name__}")
         self.settings = settings
-        self._observer = None if observer is None else partial(_observe, observer)
+        self._bars = make_bars() if progress else None
+        self._observer = all_of(observer, self._bars)
         self._lent: dict[str, Transport] = {scheme.lower(): one for scheme, one in (transports or {}).items()}
         self._made: dict[object, Transport] = {}
         self._building: dict[object, anyio.Event] = {}
@@ -78,15 +82,20 @@ class Client:
     async def __aenter__(self) -> Self:
         if self._state != "new":
             raise MistakeError(f"this client is {self._state}; make a new one")
+        if self.settings.trust.verify is False:
+            import warnings
+
+            warnings.warn("asyncfetch does not verify certificates (Trust.verify is False)", stacklevel=2)
         self._disk = Disk()
         clock = time.perf_counter
         limits = self.settings.limits
-        self._gates = Gates(limits, clock)
+        self._gates = Gates(limits, clock, self.settings.retry)
         self._pulse = Pulse(clock)
         around = Surroundings(
             self.settings,
             clock=clock,
             gates=self._gates,
+            hosts=Hosts(self._gates, clock, paced=limits.rate is not None),
             pulse=self._pulse,
             pace=None if limits.rate is None else Pace(limits.rate, clock),
             observer=self._observer,
@@ -124,6 +133,8 @@ class Client:
                 for transport in self._made.values():
                     await transport.aclose()
                 await self._disk.aclose()
+                if self._bars is not None:
+                    await anyio.to_thread.run_sync(self._bars.close)
 
     def __repr__(self) -> str:
         if self._state != "open":
@@ -182,37 +193,40 @@ class Client:
 
     @asynccontextmanager
     async def open(
-        self, url: str | Url, *, headers: Mapping[str, str] | None = None, unless: Validator | None = None
+        self,
+        url: str | Url,
+        *,
+        headers: Mapping[str, str] | None = None,
+        unless: Validator | None = None,
+        offset: int = 0,
     ) -> AsyncIterator[Body]:
         """Open a body as a stream: ``async with client.open(url) as body: async for chunk in body.chunks``.
 
-        Opening is retried as the settings say; what fails while the stream is read is raised to the reader.
+        Chunks are given as they come. What fails is tried again as the settings say, also after a cut in the middle
+        where a strong validator proves that the rest belongs to what was given; else it is raised to the reader.
+        ``offset`` asks for the bytes from there on; a source may send all nevertheless: ``body.offset`` tells.
         """
         self._ready()
         wish = Fetch(url, headers=headers, unless=unless)
-        context, body = await self._asking(wish.url, partial(_enter_body, wish), keep_place=True)
-        try:
+        transport = await self._transport(wish.url)
+        assert self._tasks is not None
+        async with streamed(wish, transport, self._around, self._tasks, offset) as body:
             yield body
-        except BaseException as error:
-            if not await context.__aexit__(type(error), error, error.__traceback__):
-                raise
-        else:
-            await context.__aexit__(None, None, None)
-        finally:
-            self._gates.leave(wish.url.origin)
 
     async def stat(self, url: str | Url, *, headers: Mapping[str, str] | None = None) -> Stat:
         """Ask for size, time, validator and type without the body."""
         self._ready()
         wish = Fetch(url, headers=headers)
-        return await self._asking(wish.url, lambda transport: transport.stat(Request(wish.url, headers=wish.headers)))
+        asking = Asking(self._around, await self._transport(wish.url), wish.url)
+        request = Request(wish.url, headers=wish.headers, ready=self._gates.ready)
+        return await asking.answer(lambda transport: transport.stat(request))
 
     async def list(self, url: str | Url) -> AsyncGenerator[Entry, None]:
         """List what is below a URL: s3, ftp and file. Raises UnsupportedScheme for the others."""
         self._ready()
         parsed = Url.of(url)
         transport = await self._transport(parsed)
-        await self._gates.enter(parsed.origin)
+        await Asking(self._around, transport, parsed).enter()
         try:
             entries = transport.list(parsed)
             try:
@@ -225,9 +239,6 @@ class Client:
             self._gates.leave(parsed.origin)
 
     # --- below
-
-    async def _asking(self, url: Url, question: Callable[[Transport], Awaitable[T]], *, keep_place: bool = False) -> T:
-        return await ask(self._around, await self._transport(url), url, question, keep_place=keep_place)
 
     async def _transport(self, url: Url) -> Transport:
         if self.settings.offline and url.scheme != "file":
@@ -282,28 +293,17 @@ def _only(group: BaseException) -> BaseException:
     return group
 
 
-def _observe(observer: Observer, event: Event) -> None:
-    try:
-        observer(event)
-    except Exception:
-        log.exception("an observer failed on %s; the fetch goes on", type(event).__name__)
-
-
-async def _enter_body(wish: Fetch, transport: Transport) -> tuple[AbstractAsyncContextManager[Body], Body]:
-    context = transport.open(Request(wish.url, unless=wish.unless, headers=wish.headers))
-    return context, await context.__aenter__()
-
-
 async def fetch(
     what: str | Url | Fetch,
     to: str | PathLike | None = None,
     *,
     settings: Settings = Settings(),
     observer: Observer | None = None,
+    progress: bool = False,
     **wish: Any,
 ) -> Result:
-    """Fetch one URL with a client of its own; arguments as for ``Client.fetch``."""
-    async with Client(settings=settings, observer=observer) as client:
+    """Fetch one URL with a client of its own; arguments as for ``Client`` and ``Client.fetch``."""
+    async with Client(settings=settings, observer=observer, progress=progress) as client:
         return await client.fetch(what, to, **wish)
 
 
@@ -314,8 +314,12 @@ async def read(url: str | Url, *, settings: Settings = Settings(), limit: int | 
 
 
 async def fetch_all(
-    fetches: Iterable[str | Url | Fetch], *, settings: Settings = Settings(), observer: Observer | None = None
+    fetches: Iterable[str | Url | Fetch],
+    *,
+    settings: Settings = Settings(),
+    observer: Observer | None = None,
+    progress: bool = False,
 ) -> list[Result | FetchError]:
-    """Fetch many with a client of its own; arguments as for ``Client.fetch_all``."""
-    async with Client(settings=settings, observer=observer) as client:
+    """Fetch many with a client of its own; arguments as for ``Client`` and ``Client.fetch_all``."""
+    async with Client(settings=settings, observer=observer, progress=progress) as client:
         return await client.fetch_all(fetches)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ._disk.disk import Disk
     from ._model.fetch import Fetch
     from ._signal import Signal
-    from ._surroundings import Surroundings
+    from ._surroundings import Rest, Surroundings
 
     Outcome = Result | FetchError
 
@@ -39,7 +39,7 @@ _SEPARATORS = tuple({os.sep, os.altsep or os.sep, "/"})
 class Flight:
     """One transfer under way, and how many wait for it."""
 
-    __slots__ = ("absent", "done", "fetch", "key", "left", "outcome", "path", "scope", "waiting")
+    __slots__ = ("absent", "done", "fetch", "key", "left", "outcome", "path", "rest", "scope", "waiting")
 
     def __init__(self, fetch: Fetch, path: str | None, key: object, *, absent: bool) -> None:
         self.fetch = fetch
@@ -51,6 +51,7 @@ class Flight:
         self.left = False  # everybody who waited has left: it is being ended
         self.scope: anyio.CancelScope | None = None  # of the task that carries it out
         self.done: Signal | None = None
+        self.rest: Rest | None = None  # to be told when it pauses, and when it goes on
 
     def end(self) -> None:
         """Cancel it: nobody waits for it any longer."""
@@ -60,11 +61,15 @@ class Flight:
 
 
 class Crew:
-    """A task that carries out one flight after the other, and the scope that ends it."""
+    """A task that carries out one flight after the other, and the scope that ends it.
 
-    __slots__ = ("flight", "scope")
+    ``rest`` is told when a flight begins to wait for a host to recover, and when it goes on.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("flight", "rest", "scope")
+
+    def __init__(self, rest: Rest) -> None:
+        self.rest = rest
         self.scope = anyio.CancelScope()
         self.flight: Flight | None = None
 
@@ -77,6 +82,7 @@ class Flights:
         self._disk = disk
         self.tasks = tasks
         self._under_way: dict[object, Flight] = {}
+        self.places = around.gates.places  # of a host, at a time
 
     def _claim(self, fetch: Fetch, limit: int | None) -> tuple[Flight, bool]:
         """Give the flight for a wish, and whether it is new."""
@@ -117,7 +123,7 @@ class Flights:
             crew.flight = flight
             if new:
                 flight.waiting = 1
-                flight.scope = crew.scope
+                flight.scope, flight.rest = crew.scope, crew.rest
                 await self._fly(flight, None)
                 assert flight.outcome is not None
                 return flight.outcome
@@ -158,10 +164,18 @@ class Flights:
             ceiling = around.settings.limits.memory if limit is None else limit
             sink = MemorySink(self._disk, fetch.url, fetch.digests, ceiling)
         else:
-            sink = FileSink(self._disk, flight.path, fetch, durable=around.settings.durable, absent=flight.absent)
+            settings = around.settings
+            sink = FileSink(
+                self._disk,
+                flight.path,
+                fetch,
+                durable=settings.durable,
+                absent=flight.absent,
+                links=settings.hard_links,
+            )
         outcome: Outcome | None = None
         try:
-            outcome = await Transfer(fetch, sink, around).run()
+            outcome = await Transfer(fetch, sink, around, flight.rest).run()
         except FetchError as error:
             outcome = error
         except Exception as error:  # a transport of somebody's: it must not take the other fetches with it
@@ -171,9 +185,7 @@ class Flights:
         finally:
             if outcome is None:
                 outcome = MistakeError("the client was closed, or nobody waited any longer", url=fetch.url)
-                outcome.fetch = fetch
-            else:
-                self._tell(fetch, outcome)
+            self._tell(fetch, outcome)  # who observes hears of the end of everything that has begun
             flight.outcome = outcome
             del self._under_way[flight.key]
             if flight.done is not None:

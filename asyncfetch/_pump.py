@@ -15,27 +15,34 @@ if TYPE_CHECKING:
     from ._gates import Pace
     from ._model.errors import FetchError
     from ._model.exchange import Body
-    from ._model.ports import Sink
+    from ._model.ports import Receiver
 
 
 class Flow:
     """How far a body has come: counted where bytes pass, read by whoever watches."""
 
-    __slots__ = ("body", "done", "end", "received")
+    __slots__ = ("body", "done", "end", "received", "waits")
+
+    stop: int | None = None  # where to leave off although the body goes on: the rest comes another way
 
     def __init__(self, body: Body, done: int, end: int | None) -> None:
         self.body = body
         self.end = end  # the length of the whole, as announced, else as expected, None if nobody knows
         self.done = done  # bytes of the whole that the sink has
         self.received = 0  # bytes of this body that the sink has
+        self.waits = False  # for our disk or our rate, not for the source
+
+    def within(self, landed: int) -> int:
+        """Give how many of the bytes that just came are wanted: the stop may have come nearer meanwhile."""
+        return landed
 
     def seen(self) -> int:
         """Bytes of the whole that are here, those in the buffer under way included."""
         return self.done + self.body.landed
 
 
-async def pump(flow: Flow, sink: Sink, pace: Pace | None) -> None:
-    """Move the body into the sink, to its end.
+async def pump(flow: Flow, sink: Receiver, pace: Pace | None) -> None:
+    """Move the body into the sink, to its end, or to where the flow is to stop; that may be moved meanwhile.
 
     Raises what the body raises; Interrupted when it ends too early, ProtocolViolation or SizeMismatch too late.
     """
@@ -49,8 +56,12 @@ async def pump(flow: Flow, sink: Sink, pace: Pace | None) -> None:
         # with nothing left to come one more byte is asked for, which must not be there
         view = lend(left or 1 if left is not None else None)
         if view is None:
+            flow.waits = True
             await sink.room()
+            flow.waits = False
             continue
+        if flow.stop is not None:
+            view = view[: max(1, flow.stop - flow.done)]
         if pace is not None:
             view = view[: pace.portion]
         count = landed = 0
@@ -62,9 +73,17 @@ async def pump(flow: Flow, sink: Sink, pace: Pace | None) -> None:
             landed = body.landed
             raise
         finally:
+            if flow.stop is not None:
+                landed = flow.within(landed)
             take(landed)
             flow.done += landed
             flow.received += landed
+        if pace is not None and count:
+            flow.waits = True
+            await pace.spend(count)
+            flow.waits = False
+        if flow.stop is not None and flow.done >= flow.stop:
+            return
         if count == 0:
             if body.size is not None and flow.done < body.size:  # a transport should have said so
                 raise Interrupted(f"it ended at byte {flow.done} of {body.size}", url=body.url)
@@ -74,8 +93,6 @@ async def pump(flow: Flow, sink: Sink, pace: Pace | None) -> None:
                 raise _too_long(body, size)
             if body.ended:
                 return
-        if pace is not None:
-            await pace.spend(count)
 
 
 def _too_long(body: Body, size: int) -> FetchError:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ._gates import Gates, Pace
+    from ._hosts import Hosts
     from ._model.ports import Observer, Transport
     from ._model.settings import Settings
     from ._model.url import Url
     from ._pulse import Pulse
 
 
+class Rest(Protocol):
+    """Who is told that a transfer begins to wait for a source to recover, or goes on."""
+
+    def __call__(self, *, begins: bool) -> None:
+        """Hear of it."""
+
+
 class Surroundings:
     """What a transfer needs of its client."""
 
-    __slots__ = ("build", "clock", "gates", "lent", "observer", "pace", "pulse", "settings")
+    __slots__ = ("build", "clock", "gates", "hosts", "lent", "observer", "pace", "pulse", "settings")
 
     def __init__(
         self,
@@ -25,6 +33,7 @@ class Surroundings:
         *,
         clock: Callable[[], float],
         gates: Gates,
+        hosts: Hosts,
         pulse: Pulse,
         pace: Pace | None,
         observer: Observer | None,
@@ -34,6 +43,7 @@ class Surroundings:
         self.settings = settings
         self.clock = clock
         self.gates = gates
+        self.hosts = hosts
         self.pulse = pulse
         self.pace = pace
         self.observer = observer

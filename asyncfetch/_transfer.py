@@ -6,12 +6,15 @@ policy what to try next. The sink is entered once; a place at the gate is held f
 
 from __future__ import annotations
 
+import logging
 import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
 
+from ._gates import Cooling
+from ._model.digest import CHECKSUM
 from ._model.errors import (
     Attempt,
     Busy,
@@ -22,14 +25,16 @@ from ._model.errors import (
     RangeRefused,
     SizeMismatch,
     TimedOut,
+    Verdict,
 )
 from ._model.events import Retrying, Started
 from ._model.exchange import Answer, Request, Timings, Validator
 from ._model.fetch import Result
-from ._policy import resume
+from ._pieces import Pieces
+from ._policy import resume, split
 from ._policy.attempts import FIRST, Attempts, Step
-from ._pump import Flow, pump
-from ._watch import Watch
+from ._pump import Flow
+from ._watch import Watch, carry
 
 if TYPE_CHECKING:
     from ._model.digest import Digest
@@ -39,13 +44,20 @@ if TYPE_CHECKING:
     from ._model.url import Url
     from ._sinks.file import FileSink
     from ._sinks.memory import MemorySink
-    from ._surroundings import Surroundings
+    from ._surroundings import Rest, Surroundings
+
+log = logging.getLogger("asyncfetch")
+_LINE = "attempt %d at %s: %d bytes in %.3f s"  # the URL masks itself
+_FAILED = f"{_LINE}: %s"
 
 
 class Transfer:
     """Carries out one wish into one sink."""
 
-    def __init__(self, fetch: Fetch, sink: FileSink | MemorySink, around: Surroundings) -> None:
+    def __init__(
+        self, fetch: Fetch, sink: FileSink | MemorySink, around: Surroundings, rest: Rest | None = None
+    ) -> None:
+        self.rest = rest
         self.fetch = fetch
         self.sink = sink
         self.around = around
@@ -55,9 +67,10 @@ class Transfer:
         self.tried: list[Attempt] = []
         self.transferred = 0
         self.resumed_from = 0
-        self.flow: Flow | None = None
+        self.flow: Flow | Pieces | None = None
         self.farthest = 0
-        self.resumed = False  # the sink holds bytes of an earlier exchange
+        self.resumed = False  # the sink holds bytes of another exchange
+        self.alone = around.settings.limits.connections_per_file < 2  # one connection only
         self.chain: tuple[str, ...] = ()
         self.declared: tuple[Digest, ...] = ()
         self.validator: Validator | None = None
@@ -80,7 +93,7 @@ class Transfer:
         async with self.sink:
             if self.sink.found is not None:
                 return self._found(self.sink.found)
-            self.resumed_from = self.farthest = self.sink.held.length
+            self.resumed_from, self.farthest = self.sink.held.length, self.sink.held.total
             return await self._attempts()
 
     async def _attempts(self) -> Result:
@@ -88,18 +101,15 @@ class Transfer:
             self.sources = tuple(source for source in self.sources if source.scheme == "file")
             if not self.sources:
                 raise Offline("no source is on this machine", url=self.fetch.url)
+        if len(self.sources) > 1:
+            self.sources = self.around.hosts.order(self.sources, self.sink.held, provable=self.provable)
         queue: Attempts | None = None  # most fetches never need one
         step: Step | None = FIRST
         while True:
             assert step is not None
             if step.pause > 0:
-                await anyio.sleep(step.pause)
+                await self._pause(step.pause)
             source = self.sources[step.source]
-            until = self.around.gates.cool_until(source.origin)
-            if until:
-                queue = queue or self._queue()
-                step = queue.postpone(step.source, self.around.clock(), until)
-                continue
             started = self.around.clock()
             try:
                 return await self._attempt(source, started)
@@ -110,31 +120,56 @@ class Transfer:
                     raise
                 self._observe_retry(error, step)
 
+    async def _pause(self, seconds: float) -> None:
+        """Wait, without a place at the gate; who carries us out may use the time for others."""
+        rest = self.rest
+        if rest is None:
+            await anyio.sleep(seconds)
+            return
+        rest(begins=True)
+        try:
+            await anyio.sleep(seconds)
+        finally:
+            rest(begins=False)
+
     def _queue(self) -> Attempts:
         return Attempts(len(self.sources), self.around.settings.retry, random.random)
 
     def _after(self, error: FetchError, queue: Attempts, step: Step, source: Url, started: float) -> Step | None:
         """Note what happened, and decide what to do about it."""
         now = self.around.clock()
+        if isinstance(error, Cooling):
+            return self._left_alone(error, queue, step, now)
+        self.around.hosts.failed(source, error, started)
         flow, self.flow = self.flow, None
         received = 0 if flow is None else flow.received
+        if isinstance(error, DigestMismatch) and not error.chain:
+            error.chain = self.chain  # found when the body is over, and the exchange with it
         reason = f"{type(error).__name__}: {error.reason}"
         self.tried.append(Attempt(str(source), started - self.began, now - started, received, reason))
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug(_FAILED, len(self.tried), source, received, now - started, reason)
         retry_after = error.retry_after if isinstance(error, Busy) else None
-        if isinstance(error, Busy):
-            pause = min(retry_after or 0.0, self.around.settings.retry.retry_after_max)
-            if pause > 0:
-                self.around.gates.cool(source.origin, pause)
         # a source that was refused before it gave a byte says nothing against those of another that we hold
         if flow is not None and isinstance(error, DigestMismatch | SizeMismatch | ProtocolViolation):
             was_resumed, self.resumed = self.resumed, False
+            self.alone = True
             self.sink.spoil()
             self.farthest = 0
             if was_resumed and (again := queue.afresh(step.source)) is not None:
                 return again
-        progressed = self.sink.held.length > self.farthest
-        self.farthest = max(self.farthest, self.sink.held.length)
+        here = self.sink.held.total
+        progressed = here > self.farthest
+        self.farthest = max(self.farthest, here)
         return queue.failed(step.source, error.verdict, now, progressed=progressed, retry_after=retry_after)
+
+    def _left_alone(self, error: Cooling, queue: Attempts, step: Step, now: float) -> Step | None:
+        """Nothing was asked of a host in its cool-down: come back; a host that never answers costs tries even so."""
+        if error.pauses < self.around.settings.retry.attempts:
+            return queue.postpone(step.source, now, error.until)
+        error.url = error.url or str(self.sources[step.source])
+        error.reason = f"its host asked for a pause {error.pauses} times in a row, and answered nothing in between"
+        return queue.failed(step.source, Verdict.RETRY, now, retry_after=error.retry_after)
 
     async def _attempt(self, source: Url, started: float) -> Result:
         around = self.around
@@ -144,9 +179,14 @@ class Transfer:
         try:
             self.timings = Timings(queued=around.clock() - started)
             unchanged = await self._exchange(transport, source)
+            around.hosts.went_well(source, 0 if self.flow is None else self.flow.received, self.timings.body)
             around.gates.leave(source.origin)
             entered = False
-            return unchanged or await self._commit(source)
+            result = unchanged or await self._commit(source)
+            if log.isEnabledFor(logging.DEBUG):
+                received = 0 if self.flow is None else self.flow.received
+                log.debug(_LINE, len(self.tried) + 1, source, received, around.clock() - started)
+            return result
         finally:
             if entered:
                 around.gates.leave(source.origin)
@@ -162,6 +202,7 @@ class Transfer:
                 unless=self._unless(source) if offset == 0 else None,
                 headers=self.fetch.headers,
                 insecure_redirect=self.provable,
+                ready=self.around.gates.ready,
             )
             try:
                 async with transport.open(request) as body:
@@ -187,24 +228,27 @@ class Transfer:
         size, wanted = body.size, self.fetch.size
         if size is not None and wanted is not None and size != wanted:
             raise SizeMismatch(f"it has {size} bytes, {wanted} were expected", url=source)
+        declared = self._declared(body, source, kept) if body.digests or self.declared else ()
         validator = self._validator(body, source, kept)
-        await self.sink.begin(validator, size, offset=kept, digests=body.digests)
+        await self.sink.begin(validator, size, offset=kept, digests=declared)
         self.resumed = kept > 0
         self.resumed_from = min(self.resumed_from, kept)
-        self.chain, self.validator, self.declared = body.chain, validator, body.digests
-        flow = self.flow = Flow(body, kept, size if size is not None else wanted)
+        self.chain, self.validator, self.declared = body.chain, validator, declared
+        flow: Flow | Pieces
+        if size is not None and size > split.LEAST and (pieces := self._pieces(body, source, size)) is not None:
+            flow = self.flow = pieces
+        else:
+            flow = self.flow = Flow(body, kept, size if size is not None else wanted)
         if self.around.observer is not None:
             self.around.observer(Started(self.fetch, source, size, kept))
         before = self.around.clock()
-        watch = Watch(flow, self.fetch, source, self.around)
-        self.around.pulse.watch(watch)
         try:
-            if body.abortable:
-                await pump(flow, self.sink, self.around.pace)
+            if isinstance(flow, Flow):
+                await carry(flow, self.sink, Watch(flow, self.fetch, source, self.around), self.around)
             else:
-                await self._pump_in_scope(flow, watch)
+                await flow.run(body)
         finally:
-            self.around.pulse.forget(watch)
+            self.resumed = self.resumed or (isinstance(flow, Pieces) and flow.several)
             self.transferred += flow.received
             timings = body.timings
             self.timings.connect, self.timings.tls = timings.connect, timings.tls
@@ -212,12 +256,26 @@ class Transfer:
         if wanted is not None and flow.done != wanted:
             raise SizeMismatch(f"it has {flow.done} bytes, {wanted} were expected", url=source)
 
-    async def _pump_in_scope(self, flow: Flow, watch: Watch) -> None:
-        with anyio.CancelScope() as watch.scope:
-            await pump(flow, self.sink, self.around.pace)
-        if watch.scope.cancelled_caught:
-            assert watch.reason is not None
-            raise watch.reason
+    def _pieces(self, body: Body, source: Url, size: int) -> Pieces | None:
+        """Give what brings a large body over several connections; None where it comes over one."""
+        if body.descriptor is not None or self.sink.path is None or (self.alone and not self.sink.held.islands):
+            return None
+        assert self.validator is not None
+        most = 1 if self.alone else self.around.settings.limits.connections_per_file
+        return Pieces(self.fetch, self.sink, self.around, source=source, size=size, validator=self.validator, most=most)
+
+    def _declared(self, body: Body, source: Url, kept: int) -> tuple[Digest, ...]:
+        """Give the digests that the source declares of the whole; those it gave with a front that we keep still hold.
+
+        Raises DigestMismatch before a byte has come when they are not the ones asked for.
+        """
+        for digest in body.digests:
+            for asked in self.fetch.digests:
+                if asked.value and asked.algorithm == digest.algorithm and asked != digest:
+                    raise DigestMismatch(f"it declares {digest}, {asked} was expected", url=source)
+        if body.digests or not kept or self.validator is None or self.validator.source != str(source):
+            return body.digests
+        return self.declared
 
     def _validator(self, body: Body, source: Url, kept: int) -> Validator:
         held = self.sink.held.validator
@@ -229,9 +287,14 @@ class Transfer:
 
     async def _commit(self, source: Url) -> Result:
         before = self.around.clock()
-        computed = await self.sink.commit()
+        try:
+            computed = await self.sink.commit()
+        except DigestMismatch as error:
+            error.url = str(source)  # the sink knows the wish only
+            raise
         now = self.around.clock()
         self.timings.commit = now - before
+        self.timings.write, self.timings.hash = self.sink.spent
         assert self.flow is not None
         return Result(
             self.fetch,
@@ -250,10 +313,10 @@ class Transfer:
         )
 
     def _reported(self, computed: tuple[Digest, ...]) -> Digest | None:
-        """Give the digest asked for first, else the first that the source declared."""
+        """Give the digest asked for first, else the first that the source declared, unless it is a mere checksum."""
         for digest in (*self.fetch.digests, *self.declared):
             for found in computed:
-                if found.algorithm == digest.algorithm:
+                if found.algorithm == digest.algorithm != CHECKSUM:
                     return found
         return None
 

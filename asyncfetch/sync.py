@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         Iterable,
         Iterator,
         Mapping,
+        Sequence,
     )
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from types import TracebackType
@@ -55,8 +56,9 @@ if TYPE_CHECKING:
     from ._model.fetch import Fetch, Result
     from ._model.ports import Observer, Transport
     from ._model.url import Url
+    from .repodata import Channel, Outcome
 
-__all__ = ["Client", "Reader", "fetch", "fetch_all", "read"]
+__all__ = ["Client", "Reader", "fetch", "fetch_all", "prefetch", "read"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -129,9 +131,10 @@ class Client:
         observer: Observer | None = None,
         transports: Mapping[str, Transport] | None = None,
         auth: Mapping[str, Any] | None = None,
+        progress: bool = False,
     ) -> None:
         self._make = functools.partial(
-            AsyncClient, settings=settings, observer=observer, transports=transports, auth=auth
+            AsyncClient, settings=settings, observer=observer, transports=transports, auth=auth, progress=progress
         )
         self._client = self._make()
         self._thread: LoopThread | None = None
@@ -259,7 +262,38 @@ read = _once(_client.read)
 
 @_like(_client.fetch_all)
 def fetch_all(
-    fetches: Iterable[str | Url | Fetch], *, settings: Settings = Settings(), observer: Observer | None = None
+    fetches: Iterable[str | Url | Fetch],
+    *,
+    settings: Settings = Settings(),
+    observer: Observer | None = None,
+    progress: bool = False,
 ) -> list[Result | FetchError]:
-    with Client(settings=settings, observer=observer) as client:
+    with Client(settings=settings, observer=observer, progress=progress) as client:
         return client.fetch_all(fetches)
+
+
+def prefetch(
+    channels: Iterable[str | Url | Channel],
+    subdirs: Iterable[str],
+    cache_dir: str | os.PathLike[str],
+    *,
+    client: Client | None = None,
+    formats: Sequence[str] = ("zst", "json"),
+    ttl: float | None = None,
+    offline: bool = False,
+    stale: bool = False,
+    alias: str | Url = "https://conda.anaconda.org",
+    tokens: Mapping[str, str] | None = None,
+    limit: int = 4 * 1024**3,
+) -> list[Outcome]:
+    """Keep repodata fresh on disk: `asyncfetch.repodata.prefetch`, with a client of this module if any."""
+    from . import repodata  # not before it is used: who only fetches does not pay for it
+
+    work = functools.partial(
+        repodata.prefetch, channels, subdirs, cache_dir,
+        formats=formats, ttl=ttl, offline=offline, stale=stale, alias=alias, tokens=tokens, limit=limit,
+    )  # fmt: skip
+    if client is None:
+        return _once(work)()
+    thread, there = client._there()  # noqa: SLF001 - ours
+    return thread.call(work, client=there)

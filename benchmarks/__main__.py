@@ -13,16 +13,19 @@ from typing import Any
 
 import asyncfetch
 
+from .channel import repodata
 from .far_ends import KEYS, far_ends
+from .fat_pipe import fat_pipe
 from .measure import Bench, Errand
 from .peers import CONTENDERS, HOME, OURS, install
-from .plot import plot
+from .plot import paint, plot
 from .report import Finding, as_json, as_markdown, compare
 from .rows import ROWS, UNMEASURED
 from .startup import facade, imports, one_file, queue
 from .work import FULL, QUICK, SCALES, Scale, Work, place
 
-_OTHERS = ("import", "one-file", "facade", "queue")
+_OTHERS = ("import", "one-file", "facade", "queue", "repodata", "fat-pipe")
+_FILES = {"facade": "in_turn", "fat-pipe": "large"}  # what those of them need made
 
 
 def main(arguments: list[str]) -> int:
@@ -50,8 +53,9 @@ def main(arguments: list[str]) -> int:
     (to / "results.json").write_text(json.dumps(as_json(findings, series, about), indent=1), "utf-8")
     (to / "results.md").write_text(told, "utf-8")
     (to / "results.svg").write_text(plot(pictures), "utf-8")
+    painted = ", results.png" if paint(to / "results.svg", to / "results.png") else "; no PNG without resvg-py"
     print(told)
-    print(f"written to {to}: results.json, results.md, results.svg", file=sys.stderr)
+    print(f"written to {to}: results.json, results.md, results.svg{painted}", file=sys.stderr)
     return 0
 
 
@@ -63,7 +67,9 @@ def run(scale: Scale, only: set[str]) -> tuple[list[Finding], dict[str, Any], di
     with place(scale) as folder:
         _say(f"making the files in {folder}")
         work = Work(
-            folder / "served", scale, {row.files for row in rows} | ({"in_turn"} if "facade" in only else set())
+            folder / "served",
+            scale,
+            {row.files for row in rows} | {files for name, files in _FILES.items() if name in only},
         )
         (folder / "far_ends").mkdir()
         with far_ends(folder / "far_ends", work, {row.scheme for row in rows} | {"http"} | _tls(rows)) as ends:
@@ -81,13 +87,15 @@ def run(scale: Scale, only: set[str]) -> tuple[list[Finding], dict[str, Any], di
                 "one-file": lambda: one_file(folder, work, ends, scale.rounds),
                 "facade": lambda: facade(bench, work, scale.rounds),
                 "queue": lambda: queue(bench, work, scale),
+                "fat-pipe": lambda: fat_pipe(bench, folder, work, ends, scale),
+                "repodata": lambda: repodata(folder, work.root, ends, scale),
             }
             for name in _OTHERS:
                 if name in only:
                     _say(name)
                     found = others[name]()
                     findings += found
-                    pictures[name] = (found[0].title, found[0].series)
+                    pictures |= {one.row: (one.title, one.series) for one in found}
     return findings, pictures, about
 
 

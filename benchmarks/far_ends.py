@@ -31,7 +31,8 @@ http {{
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   ssl_certificate {folder}/pair.pem; ssl_certificate_key {folder}/pair.pem; ssl_protocols TLSv1.3;
-  server {{ listen 127.0.0.1:{plain}; listen 127.0.0.1:{tls} ssl; root {root}; }}
+  server {{ listen 127.0.0.1:{plain}; listen 127.0.0.1:{tls} ssl; root {root};
+    location ~ channel/ {{ add_header Cache-Control "public, max-age=3600"; }} }}
 }}
 """
 KEYS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_DEFAULT_REGION": "us-east-1"}

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .peers import HOME, python_for
+from .peers import HOME, environment as programs, python_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,7 +76,7 @@ class Bench:
         self._ends = ends
         self._warm = warm
         self._folder = folder
-        self._environment = {**os.environ, **environment}
+        self._environment = {**programs(), **environment}
         self._look = random.Random(1)  # which files are looked at
 
     def alternate(self, contenders: Sequence[Contender], errand: Errand, rounds: int) -> dict[str, Series]:
@@ -155,7 +155,7 @@ class Bench:
                 assert file.digest == f"sha256:{found}", f"{path.name} is not what was asked for"
 
 
-_LEAVE_NOTHING = {"hash_alone", "ours_queue"}
+_LEAVE_NOTHING = {"hash_alone", "link_alone", "ours_queue"}
 
 
 def processes(commands: dict[str, list[str]], rounds: int, before: Callable[[], None]) -> dict[str, Series]:

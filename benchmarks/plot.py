@@ -1,13 +1,16 @@
-"""One plot for a README: for each row the speed of every client, as bars, the fastest at full length. SVG, by hand."""
+"""One plot for a README: a bar for each client of a row, as long as it is fast, the fastest filled. SVG, and PNG of it."""
 
 from __future__ import annotations
 
+import subprocess
 from html import escape
 from typing import TYPE_CHECKING
 
-from .peers import OURS
+from .peers import OURS, peers_python
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .measure import Series
 
 _WIDTH, _BAR, _GAP, _NAMES = 720, 16, 4, 170
@@ -31,6 +34,19 @@ def plot(pictures: dict[str, tuple[str, dict[str, Series]]]) -> str:
         top += 14
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{top}" font-family="sans-serif">'
     return "\n".join([head, f'<rect width="{_WIDTH}" height="{top}" fill="white"/>', *parts, "</svg>", ""])
+
+
+_PAINT = """
+import pathlib, sys, resvg_py
+painted = resvg_py.svg_to_bytes(svg_path=sys.argv[1], sans_serif_family="DejaVu Sans", zoom=2)
+pathlib.Path(sys.argv[2]).write_bytes(bytes(painted))
+"""
+
+
+def paint(svg: Path, png: Path) -> bool:
+    """Make a PNG of an SVG with resvg of the peers' environment; False where there is none."""
+    painted = subprocess.run([peers_python(), "-c", _PAINT, str(svg), str(png)], capture_output=True, check=False)
+    return painted.returncode == 0
 
 
 def _bar(one: Series, top: int, share: float) -> list[str]:

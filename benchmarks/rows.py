@@ -46,7 +46,9 @@ class Row:
 
 _MEMORY = Claim("memory", 48 * MIB, 24 * MIB)
 _BOTH = (OURS, OURS_UVLOOP)
-_PEERS = ("aiohttp", "httpx", "httpx2", "requests", "pycurl", "obstore", "aria2c", "wget2")
+_PEERS = ("aiohttp", "httpx", "httpx2", "requests", "pooch", "parfive", "pycurl", "obstore", "aria2c", "wget2")
+
+_S3_PEERS = ("curl", "boto3", "boto3, CRT", "obstore", "s5cmd")
 
 ROWS = (
     Row(
@@ -81,7 +83,7 @@ ROWS = (
     ),
     Row(
         "middling", "5 MiB files, http, sha256, 16 wide", "http", "middling",
-        (), (), (*_BOTH, "curl", "aiohttp", "httpx", "requests", "aria2c"), width=16, verified=True,
+        (), (), (*_BOTH, "curl", "aiohttp", "httpx", "requests", "pooch", "parfive", "aria2c"), width=16, verified=True,
     ),
     Row(
         "install", "an install: packages of log-normal size, http, sha256, 16 wide", "http", "install",
@@ -92,27 +94,23 @@ ROWS = (
         (
             Claim("speed", 1.4, None, ("aiobotocore",)),
             Claim("cpu", 0.5, None, ("aiobotocore",)),
-            Claim("speed", None, 1.0, ("obstore",)),
+            Claim("speed", None, 1.0, ("s5cmd",)),
             _MEMORY,
         ),
-        (OURS, "aiobotocore"), (OURS_UVLOOP, "curl", "boto3", "obstore"),
+        (OURS, "aiobotocore"), (OURS_UVLOOP, *_S3_PEERS),
     ),
     Row(
         "s3-objects", "many 20 KiB objects, S3, 32 wide", "s3", "objects",
-        (Claim("speed", 3.0, None, ("aiobotocore",)), Claim("speed", None, 1.0, ("obstore",))),
-        (OURS, "aiobotocore"), (OURS_UVLOOP, "curl", "boto3", "obstore"), width=32,
+        (Claim("speed", 3.0, None, ("aiobotocore",)), Claim("speed", None, 1.0, ("s5cmd", "obstore"))),
+        (OURS, "aiobotocore"), (OURS_UVLOOP, *_S3_PEERS), width=32,
     ),
     Row(
         "ftp-large-sha256", "one large file, FTP, sha256 verified", "ftp", "large",
         (Claim("speed", 2.0, None, ("aioftp",)), Claim("speed", None, 1.0, ("curl",)), _MEMORY),
-        (OURS, "aioftp", "curl"), (OURS_UVLOOP,), verified=True,
+        (OURS, "aioftp", "curl"), (OURS_UVLOOP, "lftp"), verified=True,
     ),
     Row("file-large", "one large file, file://", "file", "large", (_MEMORY,), (OURS, "cp")),
 )  # fmt: skip
 
 # rows of the contract that nothing here can measure yet, and why
-UNMEASURED = {
-    "repodata, 8 subdirs, against py-rattler": "there is no repodata module to measure yet",
-    "long fat pipe, one file over several connections": "one file comes over one connection as yet",
-    "s5cmd": "it is in no package registry we use; obstore stands in for it",
-}
+UNMEASURED: dict[str, str] = {}

@@ -32,17 +32,19 @@ class Scale:
     objects: int  # small ones, on S3
     in_turn: int  # fetches one after the other, for the sync facade
     queue: int  # wishes
+    records: int  # packages in each repodata.json
 
     @property
     def room(self) -> int:
         """Bytes that far ends and contenders need on disk, with some to spare."""
         served = self.large + self.small * 20_480 + self.middling * 5 * MIB + self.packages * 4 * MIB
+        served += 8 * 500 * self.records
         return 4 * served + 256 * MIB
 
 
-FULL = Scale("full", 5, 1024 * MIB, 10_000, 200, 300, 2_000, 500, 100_000)
-QUICK = Scale("quick", 3, 256 * MIB, 2_000, 20, 60, 400, 200, 10_000)
-TINY = Scale("tiny", 1, 2 * MIB, 40, 2, 6, 10, 5, 100)
+FULL = Scale("full", 5, 1024 * MIB, 10_000, 200, 300, 2_000, 500, 100_000, 60_000)
+QUICK = Scale("quick", 3, 256 * MIB, 2_000, 20, 60, 400, 200, 10_000, 60_000)
+TINY = Scale("tiny", 1, 2 * MIB, 40, 2, 6, 10, 5, 100, 50)
 SCALES = {scale.name: scale for scale in (FULL, QUICK, TINY)}
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from asyncfetch import Advanced, Failed, Fetch, FetchError, Finished, sync
+from asyncfetch import Fetch, FetchError, sync
 
 
 class Registry:
@@ -22,7 +22,7 @@ class Registry:
         self.hashes = {name: known if ":" in known else f"sha256:{known}" for name, known in pairs}
         self.base = base
         self.cache = Path(cache)
-        self._client = sync.Client(observer=self._show)
+        self._client = sync.Client(progress=True)  # bars on a terminal or in a notebook, else a line a file
 
     def fetch(self, name: str) -> Path:
         """Give the path of one file. Raises KeyError for a name that is not in the registry, FetchError."""
@@ -42,25 +42,17 @@ class Registry:
     def _wish(self, name: str) -> Fetch:
         return Fetch(self.base + name, self.cache / name, digest=self.hashes[name])
 
-    @staticmethod
-    def _show(event: object) -> None:
-        """Hear of each fetch, on the client's own thread: at most ten times a second."""
-        if isinstance(event, Advanced) and event.size:
-            print(f"\r{event.fetch.url.name}: {100 * event.done // event.size} %", end="", file=sys.stderr)
-        elif isinstance(event, Finished):
-            what = "fetched" if event.result.transferred else "there already"
-            print(f"\r{event.fetch.url.name}: {what}, {event.result.size} bytes", file=sys.stderr)
-        elif isinstance(event, Failed):
-            print(f"\r{event.error}", file=sys.stderr)
-
 
 def main(registry: str, base: str, cache: str = "cache", *names: str) -> int:
     """Fetch the files named, or all; gives an exit status."""
     data = Registry(Path(registry).read_text(encoding="utf-8"), base, cache)
     try:
-        return 1 if data.fetch_all(list(names) or None) else 0
+        failed = data.fetch_all(list(names) or None)
     finally:
         data.close()
+    for name, error in failed.items():
+        print(f"{name}: {error}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from __future__ import annotations
 import gc
 import ipaddress
 import os
+import signal
 import socket
 import sys
 import threading
@@ -145,7 +146,12 @@ def _neutral_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         patch.setenv("HOME", home)
         patch.setenv("USERPROFILE", home)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")  # its address is not on this machine
+        ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # in the background; programs inherit it
+        if ignored:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 # --- what is left behind

@@ -68,7 +68,11 @@ class Call(Generic[T]):
 
     def start(self) -> None:
         """Begin. Raises MistakeError when the loop is gone, or is the caller's own."""
-        self._thread.begin(self)
+        try:
+            self._thread.begin(self)
+        except MistakeError:
+            self._ended = True  # there is nothing to cancel
+            raise
 
     def result(self) -> T:
         """Wait for the end; an exception raised by a signal handler meanwhile ends the call."""

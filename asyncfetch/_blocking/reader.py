@@ -10,17 +10,19 @@ import io
 from typing import TYPE_CHECKING
 
 from .._model.exchange import CHUNK
-from .._prompt import fill_promptly
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Coroutine, Iterator
+    from typing import Any
 
     from _typeshed import WriteableBuffer
 
     from .._model.digest import Digest
-    from .._model.exchange import Answer, Body, Stream, Timings, Validator
+    from .._model.exchange import Answer, Body, Timings, Validator
     from .._model.url import Url
     from .thread import LoopThread
+
+    Fill = Callable[[memoryview], Coroutine[Any, Any, int]]
 
 
 def buffer_size(size: int | None) -> int:
@@ -29,11 +31,14 @@ def buffer_size(size: int | None) -> int:
 
 
 class RawReader(io.RawIOBase):
-    """A stream of the loop as a raw file; each read is one hop. ``size`` is its length in bytes, if known."""
+    """A stream of the loop as a raw file; each read is one hop.
 
-    def __init__(self, thread: LoopThread, stream: Stream, size: int | None) -> None:
+    ``fill`` puts the next bytes into a buffer, soon after they came; ``size`` is the length in bytes, if known.
+    """
+
+    def __init__(self, thread: LoopThread, fill: Fill, size: int | None) -> None:
         self._thread = thread
-        self._stream = stream
+        self._prompt_fill = fill
         self._buffer = memoryview(bytearray(buffer_size(size)))
         self._over = False
 
@@ -64,7 +69,7 @@ class RawReader(io.RawIOBase):
     def _fill(self, wanted: int) -> int:
         if self._over:
             return 0
-        count = self._thread.call(fill_promptly, self._stream, self._buffer[:wanted])
+        count = self._thread.call(self._prompt_fill, self._buffer[:wanted])
         self._over = count == 0
         return count
 
@@ -77,7 +82,7 @@ class Reader(io.BufferedReader):
     """
 
     def __init__(self, thread: LoopThread, body: Body) -> None:
-        super().__init__(RawReader(thread, body, body.size), buffer_size(body.size))
+        super().__init__(RawReader(thread, body.fill, body.size), buffer_size(body.size))
         self.answer: Answer = body.answer
         self.url: Url = body.url
         self.offset: int = body.offset

@@ -89,8 +89,8 @@ class Relay(Generic[T]):
     def items(self) -> Generator[T]:
         """Give the items in the caller's thread; leaving it early ends the task over there."""
         call = Call(self._thread, self._run)
-        call.start()
         try:
+            call.start()
             while True:
                 self._nourish()
                 if self._here:

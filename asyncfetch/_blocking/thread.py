@@ -137,8 +137,12 @@ class LoopThread:
     def call(self, work: Callable[..., Coroutine[Any, Any, T]], *arguments: Any, **named: Any) -> T:
         """Run a coroutine function on the loop and wait for what it gives or raises."""
         call = Call(self, lambda: work(*arguments, **named))
-        call.start()
-        return call.result()
+        try:
+            call.start()
+            return call.result()
+        except BaseException:  # a signal may strike between the two, and the work must not go on without us
+            call.end()
+            raise
 
     @contextlib.contextmanager
     def entered(self, make: Callable[[], AbstractAsyncContextManager[T]]) -> Generator[T]:
@@ -154,8 +158,8 @@ class LoopThread:
                 opened.bell.ring()
 
         call = Call(self, hold)
-        call.start()
         try:
+            call.start()
             self.wait(opened.bell)
         except BaseException:
             call.end()

@@ -1,4 +1,7 @@
-"""Copies between two open files: by reflink, copy_file_range or sendfile where the kernel can, else read and write."""
+"""Copies between two open files: by reflink, copy_file_range or sendfile where the kernel can, else read and write.
+
+Or, on request, no copy but another name for the same file.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,21 @@ def reflink(source: int, target: int) -> bool:
         fcntl.ioctl(target, _FICLONE, source)
     except OSError as error:
         if error.errno in _CANNOT:
+            return False
+        raise
+    return True
+
+
+def hard_link(source: int, path: str) -> bool:
+    """Give an open file another name; False where that cannot be (another disk, not ours, no way to say it)."""
+    if sys.platform != "linux":
+        return False
+    try:
+        # linkat(2) follows the link of /proc if it is told to, which Python does when there is a dir_fd; an absolute
+        # path does not look at that
+        os.link(f"/proc/self/fd/{source}", path, src_dir_fd=source, follow_symlinks=True)
+    except OSError as error:
+        if error.errno in _CANNOT | {errno.EMLINK, errno.ENOENT, errno.EACCES, errno.EEXIST}:
             return False
         raise
     return True

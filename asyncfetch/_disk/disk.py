@@ -6,6 +6,7 @@ with sha256: one thread for everything 1.36 s, ring -> writer -> hasher 0.93 s, 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from functools import partial
 from math import inf
@@ -38,6 +39,8 @@ class Disk:
         self.writer = Worker("asyncfetch-write", self.mailbox)
         count = max(1, min(_HASHERS, os.cpu_count() or 1))
         self._hashers = [Worker(f"asyncfetch-hash-{number}", self.mailbox) for number in range(count)]
+        self.near: set[str] = set()  # folders on disks of this machine, where no lock hangs
+        self.locks_hang = False
         self._turn = 0
         self._quick_from = inf  # when jobs may run on the loop: not before one was seen to be quick
 
@@ -55,10 +58,14 @@ class Disk:
         """
         if self.is_quick(worker):
             return self.now(job)
+        return await self.aside(worker, job)
+
+    async def aside(self, worker: Worker, job: Callable[[], T]) -> T:
+        """Run a brief job on the worker, and learn from it how quick the disk is."""
         try:
             return await worker.run(job)
         finally:
-            if self._quick_from == inf and worker.took < _QUICK:
+            if self._quick_from == inf and 0 < worker.took < _QUICK:  # 0: it did not end
                 self._quick_from = 0.0
 
     def is_quick(self, worker: Worker) -> bool:
@@ -74,6 +81,18 @@ class Disk:
             after = perf_counter()
             if after - before > _SLOW:
                 self._quick_from = after + _REST
+
+    def give_up_opener(self, leaving: Callable[[], object]) -> None:
+        """Do without the thread that opens, as its lock hangs: another takes its place; then it does ``leaving``."""
+
+        def leave() -> None:
+            with contextlib.suppress(OSError):  # nobody is left to hear of it
+                leaving()
+
+        self.locks_hang = True
+        self.opener.submit(leave)
+        self.opener.close()
+        self.opener = Worker("asyncfetch-open", self.mailbox)
 
     async def aclose(self) -> None:
         """End the threads once they have done what was asked of them."""

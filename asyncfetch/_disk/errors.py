@@ -20,7 +20,7 @@ _HINTS = {
     errno.ENOTDIR: "something on this path is a file, not a directory",
     errno.EISDIR: "the destination is a directory; end it with a separator to write into it",
     errno.ENOENT: "a part of this path went away",
-    errno.ENAMETOOLONG: "name the file in the destination",
+    errno.ENAMETOOLONG: "give the file a shorter name in the destination",
     errno.EMFILE: "too many open files: lower Limits.total, or raise the limit of the process",
 }
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

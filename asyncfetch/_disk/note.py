@@ -1,8 +1,10 @@
 """The note beside a part: what the bytes in it are, and how many of them are known to be good.
 
 Rules: a part without a matching note is worth nothing. The number of good bytes stands in a field of fixed width at the
-end, so that moving it on is one small write in place; it is written after the bytes it vouches for. The source is noted
-without its secrets.
+end, so that moving it on is one small write in place; it is written after the bytes it vouches for. Behind it stand the
+islands, stretches that came over other connections; who does not know of them drops them. All that moves lies within
+one page, so that a process which is killed leaves the old numbers or the new ones. The source is noted without its
+secrets.
 """
 
 from __future__ import annotations
@@ -15,11 +17,17 @@ from typing import TYPE_CHECKING
 from .._model.exchange import NOTHING, Held, Validator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, TypeGuard
+
+    Span = tuple[int, int]
 
 SCHEMA = 1
 _MOST = 64 * 1024  # bytes of a note we would read
 _WIDTH = 20
+_PAGE = 4096
+_ISLANDS = 32  # noted at most; those behind are not resumed
+_MOVING = _WIDTH + _ISLANDS * 44 + 32  # bytes at most of what moves
 _SAFE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 FLAGS = os.O_RDWR | os.O_CREAT | _SAFE
 
@@ -27,9 +35,11 @@ FLAGS = os.O_RDWR | os.O_CREAT | _SAFE
 class Note:
     """An open note, being kept. Blocking; one thread at a time."""
 
-    __slots__ = ("_at", "_descriptor", "path")
+    __slots__ = ("_at", "_descriptor", "_length", "path")
 
-    def __init__(self, path: str, validator: Validator, size: int | None, good: int) -> None:
+    def __init__(
+        self, path: str, validator: Validator, size: int | None, good: int, islands: Sequence[Span] = ()
+    ) -> None:
         self.path = path
         fields: dict[str, Any] = {
             "schema": SCHEMA,
@@ -39,8 +49,13 @@ class Note:
             "good": 0,
         }
         text = json.dumps(fields, ensure_ascii=True)[: -len("0}")].encode()
+        if len(text) % _PAGE + _MOVING > _PAGE:
+            key = b'"good": '
+            text = text[: -len(key)] + b" " * (_PAGE - len(text) % _PAGE) + key
         self._at = len(text)
-        text += _number(good)
+        numbers = _numbers(good, islands)
+        self._length = len(numbers)
+        text += numbers
         self._descriptor = _open_plain(path)
         try:
             # not emptied first: where the disk is full, what was there still fits
@@ -50,10 +65,12 @@ class Note:
             os.close(self._descriptor)
             raise
 
-    def move_on(self, good: int) -> None:
-        """Record that so many bytes are good."""
+    def move_on(self, good: int, islands: Sequence[Span] = ()) -> None:
+        """Record that so many bytes are good, and those of the islands."""
         os.lseek(self._descriptor, self._at, os.SEEK_SET)
-        os.write(self._descriptor, _number(good))
+        numbers = _numbers(good, islands, self._length)
+        self._length = len(numbers)
+        os.write(self._descriptor, numbers)
 
     def sync(self) -> None:
         """Have the note reach the disk itself."""
@@ -64,8 +81,12 @@ class Note:
         os.close(self._descriptor)
 
 
-def _number(good: int) -> bytes:
-    return b"%*d}\n" % (_WIDTH, good)
+def _numbers(good: int, islands: Sequence[Span], least: int = 0) -> bytes:
+    """Write what moves, in ``least`` bytes or more: it is never followed by the end of a longer one before."""
+    text = b"%*d" % (_WIDTH, good)
+    if islands:
+        text += b', "islands": ' + json.dumps([list(island) for island in islands[:_ISLANDS]]).encode()
+    return text.ljust(least - 2) + b"}\n"
 
 
 def read_note(path: str, length: int) -> Held:
@@ -86,7 +107,25 @@ def read_note(path: str, length: int) -> Held:
         return NOTHING
     if not 0 < good <= length or (size is not None and (not _is_count(size) or good > size)):
         return NOTHING
-    return Held(good, validator)
+    islands = _read_islands(fields.get("islands", []), good, length if size is None else min(size, length))
+    return NOTHING if islands is None else Held(good, validator, islands)
+
+
+def _read_islands(value: object, good: int, end: int) -> tuple[Span, ...] | None:
+    """Read the islands, which lie in order between ``good`` and ``end``; None for anything else."""
+    if not isinstance(value, list):
+        return None
+    islands: list[Span] = []
+    at = good
+    for one in value:
+        if not (isinstance(one, list) and len(one) == 2 and all(_is_count(number) for number in one)):
+            return None
+        start, stop = one
+        if not at < start < stop <= end:
+            return None
+        islands.append((start, stop))
+        at = stop
+    return tuple(islands)
 
 
 def is_plain(descriptor: int) -> bool:

@@ -11,20 +11,30 @@ import contextlib
 import errno
 import hashlib
 import os
-import secrets
 import sys
 from enum import Enum
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from .._model.exchange import NOTHING, Held
+from .._policy.coverage import Coverage
+from .copy import copy_some, hard_link
+from .lasting import flush_on_nfs, may_be_remote, sync_directory
 from .lock import LockUnsupported, mark, marked, try_lock
+from .names import is_shortened, part_path, private_path
 from .note import FLAGS, Note, closed_unless_plain, read_note
+from .private import has_left, open_private, sweep
+from .sparse import without_holes
 
 if TYPE_CHECKING:
-    from .._model.exchange import Validator
+    from collections.abc import Sequence
 
-_LOCAL = frozenset({"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs"})
+    from .._model.exchange import Validator
+    from .._policy.coverage import Span
+
 _TRIES = 3  # of opening a part that others commit under our hands
+_NOT_OURS = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EMLINK}  # EMLINK: a link, on BSD
+_SYNCED = 16 * 1024 * 1024  # bytes between two syncs of a durable part
 
 
 class Access(Enum):
@@ -39,26 +49,31 @@ class Part:
     """The part of one destination."""
 
     __slots__ = (
+        "_coverage",
         "_descriptor",
         "_durable",
         "_identity",
         "_length",
+        "_linked",
         "_note",
         "_owned",
         "_private",
         "_source",
+        "_unsynced",
         "_waited_for_ours",
         "destination",
         "held",
         "path",
         "position",
+        "spent",
     )
 
     def __init__(self, destination: str, *, source: str, durable: bool) -> None:
         self.destination = destination
-        self.path = destination + ".part"
+        self.path = part_path(destination)
         self.held: Held = NOTHING
         self.position = 0  # where the next byte goes
+        self.spent = 0.0  # seconds that writing took
         self._descriptor = -1
         self._durable = durable
         self._identity: tuple[int, int] | None = None  # of the open file: where it is, and which one there
@@ -66,8 +81,11 @@ class Part:
         self._private = False
         self._owned = False
         self._source = source
+        self._linked = -1  # an open file of which the destination is to be another name
         self._length = 0  # of the file on disk, as far as it matters
         self._waited_for_ours = False
+        self._unsynced = 0  # bytes of a durable part that may not be on the disk, and are not vouched for
+        self._coverage: Coverage | None = None  # of a body that comes in pieces
 
     # --- opening
 
@@ -92,7 +110,9 @@ class Part:
             if self._is_current():
                 self._owned = True
                 mark(self._descriptor, self._token)
-                self.held = read_note(self.note_path, self._length) if self._length else NOTHING
+                if has_left(self.destination):
+                    sweep(self.destination)
+                self.held = self._read_held() if self._length else NOTHING
                 return Access.OURS
             # its holder committed or removed it while we waited
             arrived = self._waited_for_ours and self._is_destination()
@@ -102,6 +122,10 @@ class Part:
         return Access.BUSY
 
     def _open_in_place(self) -> tuple[int, bool]:
+        if is_shortened(self.destination):
+            # known now or after all has been fetched: whether the name itself is too long
+            with contextlib.suppress(FileNotFoundError):
+                os.lstat(self.destination)
         try:
             return _open_ours(self.path)
         except FileNotFoundError:
@@ -111,21 +135,34 @@ class Part:
             os.makedirs(parent, exist_ok=True)
             return _open_ours(self.path)
 
-    def open_private(self) -> Access:
-        """Open a part of our own under a name that nobody else uses; it never resumes and takes no lock."""
+    def _read_held(self) -> Held:
+        held = read_note(self.note_path, self._length)
+        return without_holes(self._descriptor, held) if held.islands else held
+
+    def open_private(self, *, locked: bool = True) -> Access:
+        """Open a part of our own under a name that nobody else uses; it never resumes."""
         self._drop()
+        self.path, self._descriptor = open_private(self.destination, locked=locked)
         self._private = self._owned = True
-        while self._descriptor < 0:
-            self.path = f"{self.destination}.{secrets.token_hex(4)}.part"
-            with contextlib.suppress(FileExistsError):
-                self._descriptor = os.open(self.path, FLAGS | os.O_EXCL, 0o666)
         self.held = NOTHING
         return Access.OURS
+
+    def tidy(self) -> None:
+        """Remove what an earlier fetch left beside a destination that is right, unless somebody is at it."""
+        if os.access(self.path, os.F_OK) or os.access(self.note_path, os.F_OK) or has_left(self.destination):
+            with contextlib.suppress(OSError):  # the destination is right, whatever becomes of the rest
+                self.open()
+                self.close(keep=False)
 
     def watch(self) -> tuple[int, int]:
         """Give size and mtime_ns of the part that another one is writing."""
         about = os.fstat(self._descriptor)
         return about.st_size, about.st_mtime_ns
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it is on a disk of this machine, as far as the system says."""
+        return self._identity is not None and not may_be_remote(self._identity[0])
 
     @property
     def _token(self) -> int:
@@ -155,21 +192,31 @@ class Part:
 
     # --- writing
 
-    def begin(self, validator: Validator, size: int | None, offset: int, *, noted: bool) -> None:
-        """Keep ``offset`` bytes, drop the rest; with ``noted`` a later fetch may resume what follows."""
+    def begin(
+        self, validator: Validator, size: int | None, offset: int, islands: Sequence[Span] = (), *, noted: bool
+    ) -> None:
+        """Keep ``offset`` bytes and the islands, drop the rest; ``noted``: a later fetch may resume what follows."""
         self._close_note()
-        longer = max(self._length, self.position) > offset
+        self._close_linked()
+        scattered, self._coverage = self._coverage is not None, Coverage(offset, islands) if islands else None
+        reach = islands[-1][1] if islands else offset
+        longer = max(self._length, self.position) > reach
         if offset == 0 and (longer or not noted):
             # the old note must not vouch for new bytes, not even for the blink of an eye
             self._remove_note()
+            if self._durable:
+                sync_directory(os.path.dirname(self.path) or ".")
         if longer:
-            os.ftruncate(self._descriptor, offset)
-        if self.position != offset:
+            os.ftruncate(self._descriptor, reach)
+        if scattered or self.position != offset:
             self.position = os.lseek(self._descriptor, offset, os.SEEK_SET)
-        self._length = offset
+        self._length = reach
+        self._unsynced = 0
         if noted and not self._private:
             try:
-                self._note = Note(self.note_path, validator, size, offset)
+                self._note = Note(self.note_path, validator, size, offset, islands)
+                if self._durable:  # before any of the new bytes is there
+                    self._note.sync()
             except OSError as error:
                 # a directory in its place, a name too long: only resuming is lost
                 if error.errno not in {errno.EISDIR, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}:
@@ -193,18 +240,58 @@ class Part:
 
     def write(self, view: memoryview) -> None:
         """Append bytes."""
+        began = perf_counter()
         written = os.write(self._descriptor, view)
         while written < len(view):  # a disk that fills up takes a part before it says so
             written += os.write(self._descriptor, view[written:])
+        self.spent += perf_counter() - began
         self.position += len(view)
-        if self._note is not None:
-            self._note.move_on(self.position)
+        self._unsynced += len(view)
+        self._vouch()
+
+    def write_at(self, view: memoryview, at: int) -> None:
+        """Write bytes from ``at`` on, wherever that is; ``position`` is then the end of what has no gap."""
+        began = perf_counter()
+        _write_there(self._descriptor, view, at)
+        self.spent += perf_counter() - began
+        coverage = self._coverage
+        if coverage is None:
+            coverage = self._coverage = Coverage(self.position)
+        coverage.add(at, at + len(view))
+        self.position = coverage.front
+        self._length = max(self._length, at + len(view))
+        self._unsynced += len(view)
+        self._vouch()
 
     def absorbed(self, count: int) -> None:
         """Record bytes that the kernel put there by itself."""
         self.position += count
-        if self._note is not None:
+        self._unsynced += count
+        self._vouch()
+
+    def _vouch(self) -> None:
+        """Have the note say what is there; of a durable part only what is on the disk, now and then."""
+        if self._note is None:
+            return
+        if self._durable:
+            if self._unsynced < _SYNCED:
+                return
+            os.fsync(self._descriptor)
+            self._unsynced = 0
+        coverage = self._coverage
+        if coverage is None:
             self._note.move_on(self.position)
+        else:
+            self._note.move_on(coverage.front, coverage.islands)
+
+    def link(self, source: int) -> None:
+        """Have the destination be another name of an open file, in place of a copy."""
+        self._linked = os.dup(source)
+
+    @property
+    def content_path(self) -> str:
+        """Where the bytes are to be read."""
+        return self.path if self._linked < 0 else f"/proc/self/fd/{self._linked}"
 
     def seek(self, position: int) -> None:
         """Go on after bytes that the kernel put there without moving on."""
@@ -223,23 +310,39 @@ class Part:
 
     def commit(self) -> None:
         """Put the part in the place of the destination, in one step."""
+        if self._linked >= 0:
+            self._take_link()
         if self._durable:
             os.fsync(self._descriptor)
         current = self._is_current()
-        if self._identity is None or _may_be_remote(self._identity[0]):
-            _flush_on_nfs(self._descriptor)
+        if self._identity is None or may_be_remote(self._identity[0]):
+            flush_on_nfs(self._descriptor)
         if not current:
             raise OSError(errno.ENOENT, "the part was taken away while it was written", self.path)
         noted = self._note is not None
         if sys.platform == "win32":  # an open file cannot be renamed there
             self._drop()
         os.replace(self.path, self.destination)
+        if self._linked >= 0:  # two names of one file are left as they are by rename(2)
+            _remove(self.path)
         self._drop()
         if noted or self.held is not NOTHING:
             with contextlib.suppress(OSError):  # the file is there, whatever becomes of the note
                 _remove(self.note_path)
         if self._durable:
-            _sync_directory(os.path.dirname(self.destination) or ".")
+            sync_directory(os.path.dirname(self.destination) or ".")
+
+    def _take_link(self) -> None:
+        """Put the other name in the place of the part; where there can be none, its bytes."""
+        name = private_path(self.destination, 1)
+        if hard_link(self._linked, name):
+            os.replace(name, self.path)
+            about = os.fstat(self._linked)
+            self._identity = (about.st_dev, about.st_ino)
+            return
+        os.lseek(self._linked, 0, os.SEEK_SET)
+        while copy_some(self._linked, self._descriptor, _SYNCED):
+            pass
 
     def close(self, *, keep: bool) -> None:
         """Give the part up for now; it stays for a later fetch only if its note vouches for something."""
@@ -249,7 +352,8 @@ class Part:
         try:
             if keep and self._note is not None and self.position and not self._private:
                 if self._durable:
-                    os.fsync(self._descriptor)
+                    self._unsynced = _SYNCED
+                    self._vouch()
                     self._note.sync()
             elif keep and self._note is None and self.held.length and not self._private:
                 pass  # nothing new came: what was there is as good as before
@@ -262,10 +366,16 @@ class Part:
     def _drop(self) -> None:
         try:
             self._close_note()
+            self._close_linked()
         finally:
             if self._descriptor >= 0:
                 descriptor, self._descriptor, self._identity = self._descriptor, -1, None
                 os.close(descriptor)
+
+    def _close_linked(self) -> None:
+        if self._linked >= 0:
+            linked, self._linked = self._linked, -1
+            os.close(linked)
 
     def _close_note(self) -> None:
         if self._note is not None:
@@ -284,12 +394,20 @@ def _open_ours(path: str) -> tuple[int, bool]:
             descriptor = os.open(path, FLAGS & ~os.O_CREAT)
         except FileNotFoundError:  # another one took it away in between
             continue
-        except OSError:
-            if os.path.lexists(path):  # a link, a directory, a file of somebody else
+        except OSError as error:
+            if error.errno in _NOT_OURS and os.path.lexists(path):  # a link, a directory, a file of somebody else
                 return -1, False
             raise
         return (descriptor if closed_unless_plain(descriptor) else -1), False
     return -1, False
+
+
+def _write_there(descriptor: int, view: memoryview, at: int) -> None:
+    if not hasattr(os, "pwrite"):  # Windows; one thread writes, so nobody moves it in between
+        os.lseek(descriptor, at, os.SEEK_SET)
+    while view:  # a disk that fills up takes a part before it says so
+        written = os.pwrite(descriptor, view, at) if hasattr(os, "pwrite") else os.write(descriptor, view)
+        view, at = view[written:], at + written
 
 
 def _remove(path: str) -> None:
@@ -297,39 +415,3 @@ def _remove(path: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         pass
-
-
-_remote: dict[int, bool] = {}  # st_dev -> whether it may be a network filesystem
-
-
-def _may_be_remote(device: int) -> bool:
-    """Look once for each device; where the system does not say, it may be."""
-    known = _remote.get(device)
-    if known is None:
-        known = True
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            place = f"{os.major(device)}:{os.minor(device)}"
-            with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
-                kinds = {line.partition(" - ")[2].split()[0] for line in file if line.split()[2] == place}
-            known = not kinds or not kinds <= _LOCAL
-        _remote[device] = known
-    return known
-
-
-def _flush_on_nfs(descriptor: int) -> None:
-    """Close a duplicate: NFS tells only at a close that the disk is full, and the lock stays with the other one."""
-    try:
-        duplicate = os.dup(descriptor)
-    except OSError:  # no number is free for it
-        return
-    os.close(duplicate)
-
-
-def _sync_directory(path: str) -> None:
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

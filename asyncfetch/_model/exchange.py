@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from datetime import datetime
 
     from .digest import Digest
@@ -70,10 +70,19 @@ class Validator:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a sink already has of a body: so many bytes from the start, and the validator they came with."""
+    """What a sink already has of a body: so many bytes from the start, and the validator they came with.
+
+    ``islands`` are stretches beyond, from a byte up to but not including another, that came over other connections.
+    """
 
     length: int = 0
     validator: Validator | None = None
+    islands: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def total(self) -> int:
+        """Bytes in all."""
+        return self.length + sum(end - start for start, end in self.islands)
 
 
 NOTHING = Held()
@@ -84,7 +93,8 @@ class Request:
     """One exchange to make: the body of ``url`` from byte ``offset`` on, up to but not including ``end``.
 
     ``matching`` must still hold when ``offset`` is not 0 (If-Range, If-Match, SIZE and MDTM). ``unless`` asks for
-    UNCHANGED when it still holds (If-None-Match, If-Modified-Since).
+    UNCHANGED when it still holds (If-None-Match, If-Modified-Since). ``ready`` is called with the URL asked, a
+    redirect's target too, right before a request is written; what it raises ends the exchange.
     """
 
     url: Url
@@ -94,11 +104,16 @@ class Request:
     unless: Validator | None = None
     headers: tuple[tuple[str, str], ...] = ()
     insecure_redirect: bool = False  # a digest will be checked, so https may lead to http
+    ready: Callable[[Url], None] | None = None  # see above
 
 
 @dataclass(slots=True)
 class Timings:
-    """Where the time of a fetch went, in seconds; phases that did not happen are 0."""
+    """Where the time of a fetch went, in seconds; phases that did not happen are 0.
+
+    ``queued`` to ``commit`` follow each other, and are those of the last attempt. ``write`` and ``hash`` are what the
+    disk and the hash functions took in all: they run beside the body, or within the commit of a small one.
+    """
 
     queued: float = 0.0
     connect: float = 0.0
@@ -106,6 +121,8 @@ class Timings:
     first_byte: float = 0.0
     body: float = 0.0
     commit: float = 0.0
+    write: float = 0.0
+    hash: float = 0.0
 
 
 class Stream(ABC):
@@ -162,6 +179,10 @@ class Body(Stream):
     digests: tuple[Digest, ...] = ()
     content_type: str | None = None
     chain: tuple[str, ...] = ()
+
+    def header(self, name: str) -> str | None:  # noqa: ARG002 - see the docstring
+        """Give a header of the answer by its lower-case name; None for what was not said, or in a scheme without."""
+        return None
 
 
 class Reply(Stream):

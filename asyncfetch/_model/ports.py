@@ -45,10 +45,13 @@ class Exchanger(Protocol):
 
     ``send`` follows no redirect, adds no credentials, and raises nothing but errors of the tree: ConnectFailed,
     TimedOut, Interrupted, Untrusted, AccessDenied (by a proxy), ProtocolViolation, TooLarge. Any status is a Reply.
-    ``headers`` are sent as given, Host, Connection and framing excepted, which are the lane's own business.
+    ``headers`` are sent as given, Host, Connection and framing excepted, which are the lane's own business. ``ready``
+    is called with the URL once there is a connection and only the writing is left; what it raises ends the exchange.
     """
 
-    def send(self, method: str, url: Url, headers: list[tuple[str, str]]) -> AbstractAsyncContextManager[Reply]:
+    def send(
+        self, method: str, url: Url, headers: list[tuple[str, str]], ready: Callable[[Url], None] | None = None
+    ) -> AbstractAsyncContextManager[Reply]:
         """Send a request without a body and give the reply once its head is here."""
 
     async def aclose(self) -> None:
@@ -63,10 +66,23 @@ class Absorbing(Protocol):
         """Copy some of the bytes from ``offset`` to ``size``; give their number, 0 at the end of the file."""
 
 
-class Sink(Protocol):
+class Receiver(Protocol):
+    """Where the bytes of one connection go. Between ``lend`` and ``take`` the buffer is the caller's."""
+
+    def lend(self, hint: int | None) -> memoryview | None:
+        """Lend a buffer for the next bytes (``hint``: how many are left, if known); None when none is free just now."""
+
+    async def room(self) -> None:
+        """Wait until ``lend`` is worth another call."""
+
+    def take(self, count: int) -> None:
+        """Take the buffer lent last back, with so many bytes in it (0: none)."""
+
+
+class Sink(Receiver, Protocol):
     """A near end: lends buffers, takes them back filled, and in the end commits the whole body or nothing.
 
-    Entered once a fetch, whatever the number of attempts. Between ``lend`` and ``take`` the buffer is the caller's.
+    Entered once a fetch, whatever the number of attempts.
     """
 
     @property
@@ -81,15 +97,6 @@ class Sink(Protocol):
 
     async def begin(self, validator: Validator, size: int | None, *, offset: int, digests: tuple[Digest, ...]) -> None:
         """Keep ``offset`` bytes of what is held, drop the rest; what follows comes with this validator."""
-
-    def lend(self, hint: int | None) -> memoryview | None:
-        """Lend a buffer for the next bytes (``hint``: how many are left, if known); None when none is free just now."""
-
-    async def room(self) -> None:
-        """Wait until ``lend`` is worth another call."""
-
-    def take(self, count: int) -> None:
-        """Take the buffer lent last back, with so many bytes in it (0: none)."""
 
     async def commit(self) -> tuple[Digest, ...]:
         """Verify the digests, put the body in its place, and give the digests computed."""

@@ -155,6 +155,7 @@ class Settings:
     offline: bool = False
     http2: bool = False
     durable: bool = False
+    hard_links: bool = False  # a file:// source on the same disk gets another name in place of a copy (Linux)
     trust_env: bool = True
     user_agent: str = f"asyncfetch/{__version__}"
 
@@ -185,3 +186,28 @@ class Bearer:
 
     def __post_init__(self) -> None:
         _fit_for_a_header("Bearer.token", self.token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyring:
+    """A program that knows credentials, for ``auth=``: run when the place says 401, once, and what it says remembered.
+
+    ``command`` is followed by the service (the URL prefix, then host and port alone) and, if there is one, the user. It
+    prints the password of the user; without one, user and password on two lines, or a token on one. By default it is
+    the keyring of the machine: ``keyring --mode creds get SERVICE`` or ``keyring get SERVICE USER``. It may take
+    ``seconds``, and reads no input.
+
+    >>> auth = {"https://h.example/private/": Keyring(user="me")}
+    """
+
+    user: str | None = None
+    command: tuple[str, ...] | None = field(default=None, repr=False)
+    seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        command: object = self.command  # whatever a caller gave
+        if command is not None and not (
+            isinstance(command, tuple | list) and command and all(isinstance(part, str) for part in command)
+        ):
+            raise MistakeError("Keyring.command is a tuple of a program and its arguments")
+        _at_least(self, 0, "seconds")

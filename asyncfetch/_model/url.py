@@ -31,6 +31,8 @@ _COMMON = re.compile(
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SAFE = "-._~!$&'()*+,;=:@/?%"
 DEFAULT_PORTS = {"http": 80, "https": 443}
+# without a host these name nothing; who serves another scheme decides what its host means, if anything
+_NEED_HOST = {"http", "https", "s3", "ftp", "ftps"}
 
 
 class Url:
@@ -231,7 +233,7 @@ def _host_and_port(scheme: str, place: str, text: str) -> tuple[str, int | None]
                 host = _idna(host, text)
         elif not re.fullmatch(r"[A-Za-z0-9._\-]+", host):
             raise InvalidUrl("not the name of a bucket", url=mask_text(text))
-    if not host and scheme != "file":
+    if not host and (scheme in _NEED_HOST or place):
         raise InvalidUrl("the host is missing", url=mask_text(text))
     if not port_text:
         return host, None
@@ -282,5 +284,5 @@ def _why_not(text: str) -> str:
     if _FORBIDDEN.search(text):
         return "it holds half of a surrogate pair, which is no character"
     if "://" not in text:
-        return "the scheme is missing; a path is written file:///path"
+        return "the scheme is missing; write https://host/path, or file:///path for a path"
     return "it is not of the form scheme://host/path"

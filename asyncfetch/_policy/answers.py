@@ -27,7 +27,7 @@ from .._model.errors import (
     SourceError,
 )
 from .._model.exchange import Answer, Validator
-from .fields import content_range, date, declared_digests, gather, is_strong_tag, length, retry_after
+from .fields import content_range, date, declared_digests, gather, is_strong_tag, length, part_digest, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +54,10 @@ _NO_CODING = frozenset({"", "identity", "aws-chunked"})  # the last is upload fr
 
 
 class Reading(NamedTuple):
-    """A usable answer: ``offset`` and ``size`` (of the whole) in bytes, the validator and digest it declares."""
+    """A usable answer: ``offset`` and ``size`` (of the whole) in bytes, the validator and digest it declares.
+
+    ``part`` is the digest of the bytes that a PARTIAL answer carries.
+    """
 
     answer: Answer
     offset: int
@@ -62,6 +65,7 @@ class Reading(NamedTuple):
     validator: Validator
     digests: tuple[Digest, ...]
     content_type: str | None
+    part: tuple[Digest, ...] = ()
 
 
 def read(
@@ -140,7 +144,7 @@ def _partial(request: Request, fields: dict[str, str], url: Url) -> Reading:
         _refuse_coding(request, fields, url, 206)
     validator = validator_of(str(request.url), fields, total)
     digests = declared_digests(fields, whole=False)
-    return Reading(Answer.PARTIAL, said.start, total, validator, digests, content_type)
+    return Reading(Answer.PARTIAL, said.start, total, validator, digests, content_type, part_digest(fields))
 
 
 def _unchanged(request: Request, fields: dict[str, str]) -> Reading:

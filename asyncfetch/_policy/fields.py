@@ -138,6 +138,20 @@ def declared_digests(fields: Mapping[str, str], *, whole: bool) -> tuple[Digest,
             match = form.fullmatch(item)
             if match is not None:
                 found[match[1].lower()] = match[2]
+    return _best(found)
+
+
+def part_digest(fields: Mapping[str, str]) -> tuple[Digest, ...]:
+    """Give the digest that a 206 declares of the bytes it carries: its Content-Digest (RFC 9530 section 2)."""
+    text = fields.get("content-digest")
+    if not text:
+        return ()
+    matches = [_BYTE_SEQUENCE.fullmatch(item) for item in text.split(",")]
+    return _best({match[1]: match[2] for match in matches if match is not None})
+
+
+def _best(found: Mapping[str, str]) -> tuple[Digest, ...]:
+    """Give the first that can be read of digests by their names in the protocol."""
     for name, algorithm in _DIGESTS.items():
         if name in found:
             try:

@@ -8,11 +8,14 @@ Rules:
 * Once the origin (scheme, host, port) is another one, the caller's headers and the credentials of the URL stay behind,
   and do not come back when a later redirect returns: the way there was chosen by a stranger. A few headers that say
   nothing about the caller travel on. Credentials the caller stored for a place (``auth=``, netrc) belong to that place.
+* A token in a path (``/t/TOKEN/``) stays at its origin too: a Location that takes it to another one is refused, but for
+  the step from http up to https on the same host.
 * A netrc entry names a host, not a scheme: after a step from https down to http it is not used.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from .._model.errors import InvalidUrl, RedirectRefused
@@ -26,6 +29,8 @@ STATUSES = frozenset({301, 302, 303, 307, 308})
 _SCHEMES = frozenset({"http", "https"})
 # names that say nothing about who asks; any other header of the caller's may be a credential (PRIVATE-TOKEN, X-Api-Key)
 _HARMLESS = frozenset({"accept", "accept-language", "cache-control", "pragma", "user-agent"})
+_TOKEN = re.compile(r"/t/([^/]+)")
+_TELLING = 8  # characters: what is shorter stands in other places by chance
 
 
 class Route:
@@ -37,7 +42,7 @@ class Route:
     ('https://h.example/b', ('https://h.example/a',), False)
     """
 
-    __slots__ = ("_insecure", "_limit", "_passed", "downgraded", "strayed", "url")
+    __slots__ = ("_insecure", "_limit", "_passed", "_tokens", "downgraded", "strayed", "url")
 
     def __init__(self, url: Url, *, limit: int, insecure: bool) -> None:
         self.url = url
@@ -46,6 +51,7 @@ class Route:
         self._limit = limit
         self._insecure = insecure
         self._passed: list[Url] = []
+        self._tokens: set[str] = set()
 
     @property
     def chain(self) -> tuple[str, ...]:
@@ -63,6 +69,8 @@ class Route:
             raise self._refusal(status, f"it leads back to `{target}`")
         if len(passed) > self._limit:
             raise self._refusal(status, f"more than {self._limit} redirects")
+        if target.origin != here.origin:
+            self._keep_tokens(status, here, target)
         if here.scheme == "https" and target.scheme == "http":
             if not self._insecure:
                 raise self._refusal(
@@ -73,6 +81,19 @@ class Route:
         self._passed = passed
         # userinfo of ours is not in the target (Url.join drops it); it is remembered in the start
         self.url = target
+
+    def carry(self, token: str) -> None:
+        """Take note of a token that is put into the path for the wire."""
+        self._tokens.add(token)
+
+    def _keep_tokens(self, status: int, here: Url, target: Url) -> None:
+        if here.host == target.host and (here.scheme, target.scheme) == ("http", "https"):
+            return
+        if found := _TOKEN.search(here.path):
+            self._tokens.add(found[1])
+        if any(_holds(target, token) for token in self._tokens):
+            # the host alone: nobody knows how the rest of it is masked
+            raise self._refusal(status, f"it takes a token to `{target.host}`", hint="if that is right, ask there")
 
     @property
     def userinfo_of(self) -> Url | None:
@@ -106,6 +127,12 @@ class Route:
 
 def _same(one: Url, other: Url) -> bool:
     return one.target == other.target and one.origin == other.origin
+
+
+def _holds(url: Url, token: str) -> bool:
+    if f"/t/{token}/" in f"{url.path}/":
+        return True
+    return len(token) >= _TELLING and (token in url.target or token in url.decoded_path)
 
 
 def _as_utf8(location: str) -> str:

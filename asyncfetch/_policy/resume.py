@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._model.exchange import Answer
+from .._model.exchange import Answer, Held
 
 if TYPE_CHECKING:
-    from .._model.exchange import Body, Held, Validator
+    from .._model.exchange import Body, Validator
 
 
 def ask(held: Held, source: str, *, provable: bool) -> tuple[int, Validator | None]:
@@ -56,3 +56,13 @@ def keep(held: Held, offset: int, matching: Validator | None, body: Body, *, pro
     if known is not None and known.size is not None and body.size is not None and known.size != body.size:
         return None
     return offset if provable else None
+
+
+def fits(known: Validator, size: int, offset: int, matching: Validator | None, body: Body, *, provable: bool) -> bool:
+    """Tell whether a body is the piece asked for, of the same whole of ``size`` bytes, by the rules of `keep`.
+
+    ``known`` came with the bytes that the piece is to fit.
+    """
+    if body.size != size or body.answer is not Answer.PARTIAL:
+        return False
+    return keep(Held(offset, known), offset, matching, body, provable=provable) == offset

@@ -1,7 +1,8 @@
 """Coming to hold the part of a destination, or finding that the right file is there already.
 
 Rules: a destination that holds the digests asked for is right, whoever put it there. Who cannot have the lock waits as
-long as its holder gets on, and looks again when it has it; after PATIENCE without progress it writes a private part.
+long as its holder gets on, and looks again when it has it; after PATIENCE without progress it writes a private part. A
+lock that hangs is waited for as long, once for a client, and never on the event loop.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import errno
 import os
 import stat
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
@@ -18,14 +20,23 @@ from .._disk.part import Access, Part
 from .hashing import Hashing, holds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .._disk.disk import Disk
     from .._disk.threads import Worker
     from .._model.digest import Digest
     from .._model.fetch import Fetch
 
+T = TypeVar("T")
+
 PATIENCE = 5.0  # seconds without progress after which the holder of a lock is not waited for any longer
+HANGS = 5.0  # seconds after which a lock that does not answer is given up
 _POLL = (0.005, 0.1)  # seconds between two looks at a locked part: at first, at most
 _INLINE = 1024 * 1024  # bytes hashed by the thread that opens; more is a hasher's
+
+
+class _LockHangs(Exception):
+    """The thread that opens did not come back in time."""
 
 
 class Claim:
@@ -35,7 +46,9 @@ class Claim:
         "_absent",
         "_asked",
         "_disk",
+        "_durable",
         "_fetch",
+        "_folder",
         "_hasher",
         "_path",
         "_provable",
@@ -52,17 +65,35 @@ class Claim:
         self._asked = fetch.digests
         self._provable = fetch.provable
         self._hasher = hasher
-        self.part = Part(path, source=fetch.url.reveal(), durable=durable)
+        self._durable = durable
+        self._folder = os.path.dirname(path)
+        self.part = self._new_part()
         self.found: int | None = None
         self.found_digests: tuple[Digest, ...] = ()
+
+    def _new_part(self) -> Part:
+        return Part(self._path, source=self._fetch.url.reveal(), durable=self._durable)
 
     async def stake(self) -> None:
         """Come to hold the part, or find the destination right. Raises OSError; ``part`` is to be closed either way."""
         disk = self._disk
-        if disk.is_quick(disk.opener):
-            access, unread = disk.now(self._look_and_open)
-        else:
-            access, unread = await disk.brief(disk.opener, self._look_and_open)
+        try:
+            if self._folder not in disk.near:
+                access, unread = await self._within_patience(self._look_and_open)
+                if self.part.is_near:
+                    disk.near.add(self._folder)
+            elif disk.is_quick(disk.opener):
+                access, unread = disk.now(self._look_and_open)
+            else:
+                access, unread = await disk.brief(disk.opener, self._look_and_open)
+            await self._settle(access, unread=unread)
+        except _LockHangs:
+            stuck, self.part = self.part, self._new_part()
+            disk.give_up_opener(partial(stuck.close, keep=True))
+            await disk.opener.run(self._open_unlocked)
+
+    async def _settle(self, access: Access, *, unread: bool) -> None:
+        """Go on from what the first look found."""
         if access is Access.OURS and not unread:
             return
         if unread and await self._hash_destination():
@@ -85,12 +116,22 @@ class Claim:
             if about.st_size > _INLINE:
                 unread = True
             elif self._holds():
+                self.part.tidy()
                 return Access.ARRIVED, False
-        access = self.part.open()
+        access = self._open_unlocked() if self._disk.locks_hang else self.part.open()
         if self._provable and not unread:  # another one may have committed between the look and the lock
             again = self._look()
             unread = again is not None and (about is None or not os.path.samestat(about, again))
         return access, unread
+
+    def _open_unlocked(self) -> Access:
+        return self.part.open_private(locked=False)
+
+    async def _within_patience(self, job: Callable[[], T]) -> T:
+        """Run a job on the opener that may have to do with locks, which hang on some network file systems."""
+        with anyio.move_on_after(HANGS):
+            return await self._disk.aside(self._disk.opener, job)
+        raise _LockHangs
 
     def _look(self) -> os.stat_result | None:
         # cheaper than a stat that fails; what else may be wrong with the path, the opening of the part will say
@@ -135,7 +176,7 @@ class Claim:
 
     async def _wait_for_holder(self) -> Access:
         """Wait for the lock as long as its holder gets on; then write a private part."""
-        run, part = self._disk.opener.run, self.part
+        run, part = self._within_patience, self.part
         pause, most = _POLL
         access, last = await run(part.open), None
         since = time.monotonic()

@@ -1,8 +1,9 @@
 """The near end on disk: whole or not at all.
 
 Rules: one writer thread does the file work of all sinks in order, hashers follow it. The last chunk taken waits for the
-next one or for the commit, so that a small body is one job: open note-less, write, hash, rename. What a thread finds
-wrong is kept in ``_failure`` and raised by the next call on the loop.
+next one or for the commit, so that a small body is one job: open note-less, write, hash, rename. A large one may come
+in pieces, each through a strand of its own. What a thread finds wrong is kept in ``_failure`` and raised by the next
+call on the loop.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import anyio
@@ -21,9 +23,10 @@ from .._model.errors import FetchError, NoSpace
 from .._model.exchange import NOTHING, Held, Validator
 from .claim import Claim
 from .hashing import Hashing, algorithms, check
+from .strand import Scatter, Strand
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from typing import Self, TypeVar
 
     from .._disk.buffers import Buffer
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
     from .._disk.threads import Worker
     from .._model.digest import Digest
     from .._model.fetch import Fetch
+    from .._policy.coverage import Span
 
+    _Plan = tuple[Validator, int | None, int, Sequence[Span]]  # as of begin, and the islands to keep
     T = TypeVar("T")
 
 _CHECKED_SPACE = 1024 * 1024  # bytes; for less, the write itself is the check
@@ -42,19 +47,24 @@ _COPIED = 64 * 1024 * 1024  # bytes the kernel copies between two looks at the l
 class FileSink:
     """Writes one body to ``path`` by way of its part. ``found`` is its size when the right file is there already."""
 
-    def __init__(self, disk: Disk, path: str, fetch: Fetch, *, durable: bool, absent: bool = False) -> None:
+    def __init__(
+        self, disk: Disk, path: str, fetch: Fetch, *, durable: bool, absent: bool = False, links: bool = False
+    ) -> None:
         self._disk = disk
         self.path = path
         self.content: None = None
         self._fetch = fetch
+        self._links = links
         self._asked = fetch.digests
         self._open = False
         self._owner = Owner()
         self._lent: Buffer | None = None
         self._tail: tuple[Buffer, int] | None = None
-        self._plan: tuple[Validator, int | None, int] | None = None  # a begin that no thread has carried out yet
+        self._plan: _Plan | None = None  # a begin that no thread has carried out yet
         self._validator: Validator | None = None
         self._taken = 0
+        self._islands: Sequence[Span] = ()  # what is held beyond
+        self._scatter: Scatter | None = None  # of a body that comes in pieces
         self._spoiled = False
         self._failure: OSError | None = None
         self._queued = False  # jobs of ours went to the writer unawaited: nothing may overtake them
@@ -69,17 +79,21 @@ class FileSink:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._claim.stake()
+            try:
+                await self._claim.stake()
+            finally:
+                self._part = self._claim.part  # another one, if a lock hung
         except BaseException as error:
             await self._release(self._disk.opener, keep=True)
             if isinstance(error, OSError) and not isinstance(error, FetchError):
                 raise local_error(error, self.path, self._fetch.url) from error
             raise
         if self._claim.found is None:
-            self._taken, self._validator = self._part.held.length, self._part.held.validator
+            held = self._part.held
+            self._taken, self._validator, self._islands = held.length, held.validator, held.islands
             self._open = True
-        elif self._part.is_open:
-            await self._release(self._disk.opener, keep=True)
+        elif self._part.is_open:  # what it holds is of no use to anybody beside the right file
+            await self._release(self._disk.opener, keep=False)
         return self
 
     @property
@@ -118,10 +132,12 @@ class FileSink:
     @property
     def held(self) -> Held:
         """What is here already and good as far as we know."""
-        return Held(self._taken, self._validator) if self._taken and not self._spoiled else NOTHING
+        if not self._taken or self._spoiled:
+            return NOTHING
+        return Held(self._taken, self._validator, tuple(self._islands) if self._islands else ())
 
     async def begin(self, validator: Validator, size: int | None, *, offset: int, digests: tuple[Digest, ...]) -> None:
-        """Keep ``offset`` bytes, drop the rest. Raises NoSpace when the body cannot fit."""
+        """Keep ``offset`` bytes, and the islands if those are all; drop the rest. Raises NoSpace when it cannot fit."""
         self._raise_failure()
         if self._lent is not None:
             self.take(0)
@@ -130,7 +146,10 @@ class FileSink:
                 self._drop_tail()
             else:
                 self._queue_tail()
-        self._plan = (validator, size, offset)
+        if self._islands and (offset == 0 or offset != self._taken or size is None):
+            self._islands = ()
+        self._scatter = None
+        self._plan = (validator, size, offset, self._islands)
         self._taken, self._validator, self._spoiled = offset, validator, False
         self._digests = (*self._asked, *digests) if digests else self._asked
         self._begin_hashing(offset)
@@ -162,7 +181,7 @@ class FileSink:
 
     def _hash_file(self, hashing: Hashing, offset: int, count: int) -> None:
         try:
-            if hashing.read(self._part.path, count, offset=offset) != count:
+            if hashing.read(self._part.content_path, count, offset=offset) != count:
                 raise OSError(errno.EIO, "the part became shorter while it was read", self._part.path)
         except OSError as error:
             if hashing is self._hashing:  # else a later begin has dropped these bytes
@@ -195,6 +214,36 @@ class FileSink:
         self._taken += count
         self._hashed += count
 
+    # --- what comes in pieces
+
+    def strand(self, at: int) -> Strand:
+        """Give an end for the bytes from ``at`` on, beside others; from here to the next begin all come by strands."""
+        if self._scatter is None:
+            self._queue_tail()
+            self._scatter = Scatter(self._taken, self._islands, self._hashing)
+        return Strand(self, self._scatter, at)
+
+    def borrow(self, owner: Owner, hint: int | None) -> Buffer | None:
+        """Lend a buffer to a strand; None when all are on their way to the disk."""
+        if self._failure is not None:
+            self._raise_failure()
+        return self._disk.buffers.lend(owner, hint)
+
+    async def await_buffer(self, owner: Owner) -> None:
+        """Wait until a buffer has come back."""
+        await self._disk.buffers.wait(owner)
+
+    def take_at(self, scatter: Scatter, buffer: Buffer, count: int, at: int) -> None:
+        """Take a strand's buffer back: its bytes go to the writer at once."""
+        if count == 0 or scatter is not self._scatter or not self._open:
+            self._disk.buffers.give_back(buffer)
+            return
+        coverage = scatter.coverage
+        coverage.add(at, at + count)
+        self._taken = self._hashed = coverage.front  # the threads will have come so far when they are asked next
+        self._islands = coverage.islands
+        self._disk.writer.submit(partial(self._write_at, scatter, buffer, count, at))
+
     def spoil(self) -> None:
         """What is here turned out wrong: it is not to be resumed."""
         self._spoiled = True
@@ -216,27 +265,40 @@ class FileSink:
         return count
 
     def _copy(self, source: int, offset: int, size: int) -> int:
+        began = perf_counter()
         try:
+            if self._failure is not None:  # of the begin before, so that the file may stand anywhere
+                raise self._failure
             target = self._part.fileno()
             if offset == 0 and reflink(source, target):
                 count = size
                 self._part.seek(size)
+            elif offset == 0 and self._links and os.fstat(source).st_size == size:
+                self._part.link(source)
+                return size
             else:
                 count = copy_some(source, target, min(size - offset, _COPIED))
             self._part.absorbed(count)
         finally:
             os.close(source)
+            self._part.spent += perf_counter() - began
         return count
 
     async def commit(self) -> tuple[Digest, ...]:
         """Verify the digests and put the file in its place."""
         self._raise_failure()
+        assert not self._islands  # they have become one with the front
         small = self._plan is not None and self._plan[2] == 0
         if not small:
             self._queue_tail()
         computed = await (self._finish_small() if small else self._finish_large())
         self._open = False
         return computed
+
+    @property
+    def spent(self) -> tuple[float, float]:
+        """Seconds that writing and hashing took, in their threads."""
+        return self._part.spent, 0.0 if self._hashing is None else self._hashing.spent
 
     async def flush(self) -> None:
         """Have everything taken so far written."""
@@ -261,11 +323,9 @@ class FileSink:
                 raise local_error(error, self.path, self._fetch.url) from error
         return await self._run(job)
 
-    def _write_hash_rename(
-        self, plan: tuple[Validator, int | None, int], tail: tuple[Buffer, int] | None
-    ) -> tuple[Digest, ...]:
+    def _write_hash_rename(self, plan: _Plan, tail: tuple[Buffer, int] | None) -> tuple[Digest, ...]:
         """Do everything in one job: the body is one chunk at most."""
-        validator, size, offset = plan
+        validator, size, offset, _ = plan
         computed: tuple[Digest, ...] = ()
         try:
             self._part.begin(validator, size, offset, noted=False)
@@ -315,10 +375,10 @@ class FileSink:
         self._tail = None
         self._disk.buffers.give_back(buffer)
 
-    def _begin(self, validator: Validator, size: int | None, offset: int) -> None:
+    def _begin(self, validator: Validator, size: int | None, offset: int, islands: Sequence[Span]) -> None:
         if self._failure is None:
             try:
-                self._part.begin(validator, size, offset, noted=True)
+                self._part.begin(validator, size, offset, islands, noted=True)
             except OSError as error:
                 self._failure = error
 
@@ -332,6 +392,26 @@ class FileSink:
             self._hasher.submit(partial(self._hash, buffer, count, hashing))
         else:
             self._give_back(buffer)
+
+    def _write_at(self, scatter: Scatter, buffer: Buffer, count: int, at: int) -> None:
+        if self._failure is None:
+            try:
+                self._part.write_at(buffer.view[:count], at)
+            except OSError as error:
+                self._failure = error
+        hashing = scatter.hashing
+        if hashing is None or self._failure is not None:
+            self._give_back(buffer)
+            return
+        if at == scatter.hashed:
+            scatter.hashed += count
+            self._hasher.submit(partial(self._hash, buffer, count, hashing))
+        else:
+            self._give_back(buffer)
+        early = self._part.position - scatter.hashed
+        if early > 0:
+            self._hasher.submit(partial(self._hash_file, hashing, scatter.hashed, early))
+            scatter.hashed += early
 
     def _hash(self, buffer: Buffer, count: int, hashing: Hashing) -> None:
         hashing.update(buffer.view[:count])

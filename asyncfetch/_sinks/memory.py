@@ -37,6 +37,7 @@ class MemorySink:
         self.found_digests: tuple[Digest, ...] = ()
         self.path: None = None
         self.content: bytes = b""
+        self.spent = (0.0, 0.0)  # seconds that writing and hashing took
 
     async def __aenter__(self) -> Self:
         return self
@@ -100,6 +101,7 @@ class MemorySink:
                 hashing.update(data)
             else:
                 await self._disk.hasher().run(lambda: hashing.update(data))
+            self.spent = (0.0, hashing.spent)
             computed = hashing.digests()
             check(self._digests, computed, self._url)
         self.content = bytes(data)

@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from io import FileIO
@@ -58,7 +58,8 @@ class FileTransport:
                 body = _FileBody(request, descriptor)
             yield body
         finally:
-            os.close(descriptor)
+            with suppress(OSError):  # it was read only: what was to be told has been told
+                os.close(descriptor)
 
     async def stat(self, request: Request) -> Stat:
         """Tell size and time of a file."""
@@ -132,7 +133,9 @@ class _FileBody(Body):
             self._check_unchanged()
 
     def _check_unchanged(self) -> None:
-        if _validator(self._asked, os.fstat(self._descriptor)) != self.validator:
+        with _mapped(self._asked):
+            about = os.fstat(self._descriptor)
+        if _validator(self._asked, about) != self.validator:
             raise Interrupted("it was changed while it was read", url=self._asked)
         self.ended = True
 
@@ -223,7 +226,9 @@ class _mapped:  # noqa: N801 - reads as a statement: with _mapped(url)
                 reason, url=self._url, hint="check the permissions of the file and its folders"
             ) from error
         if error.errno in {errno.EISDIR, errno.ENOTDIR}:
-            raise SourceError(reason, url=self._url, hint="name a file, or list the directory") from error
+            is_directory = error.errno == errno.EISDIR
+            hint = "name a file, or list the directory" if is_directory else "something on this path is a file"
+            raise SourceError(reason, url=self._url, hint=hint) from error
         if error.errno in {errno.EIO, errno.ESTALE, errno.EAGAIN, errno.EINTR}:
             raise Interrupted(reason, url=self._url) from error
         raise SourceError(reason, url=self._url) from error

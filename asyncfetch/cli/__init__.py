@@ -1,4 +1,4 @@
-"""The command line: ``asyncfetch get | cat | stat | list | demo``.
+"""The command line: ``asyncfetch get | cat | stat | list | repodata | demo``.
 
 Rules: results on standard output, everything else on standard error. Exit status: 0 all fetched, 1 some failed, 2 wrong
 usage, 130 interrupted (143 terminated); 141 when who read standard output has gone, as for any program in a pipe. What
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Awaitable, Callable, Sequence
 
+    from .._progress.tally import Tally
     from .output import Report
-    from .tally import Tally
 
     Command = Callable[[Namespace, Report, Tally], Awaitable[int]]
 
@@ -49,9 +49,9 @@ def _run(options: Namespace, *, own_process: bool) -> int:
 
     import asyncfetch
 
+    from .._progress.tally import Tally
     from .interruption import Interruption
     from .output import OutputClosed, OutputFailed, Report
-    from .tally import Tally
     from .wishes import Usage
 
     tally = Tally()
@@ -85,6 +85,10 @@ def _command(name: str) -> Command:
         from .cat import cat
 
         return cat
+    if name == "repodata":
+        from .repodata import refresh
+
+        return refresh
     if name == "demo":
         from .demo import demo
 

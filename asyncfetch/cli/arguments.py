@@ -7,6 +7,7 @@ error that begins with ``asyncfetch: error:``, and status 2.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import Any, NoReturn
 
@@ -18,6 +19,7 @@ examples:
   asyncfetch get -i environment.txt -d pkgs/ -j 32 --json
   asyncfetch cat s3://bucket/key | tar xz
   asyncfetch list ftp://h.example/pub/
+  asyncfetch repodata conda-forge --subdir linux-64 --subdir noarch
   asyncfetch demo
 
 exit status: 0 all fetched, 1 some failed (each is named), 2 wrong usage (what else was asked for is fetched all the
@@ -37,6 +39,17 @@ header= on indented lines); conda explicit files; pylock.toml; conda-lock.yml; M
 
 what is there already is not fetched again when a digest says that it is right; what is there in part is continued.
 with -o - and a digest, a size or a mirror, the body is checked in a temporary file before it is written.
+"""
+
+_REPODATA = "Bring conda's cache of repodata up to date: every subdir of every channel, for the least bytes."
+
+_REPODATA_EPILOG = """\
+examples:
+  asyncfetch repodata conda-forge
+  asyncfetch repodata conda-forge bioconda --subdir linux-64 --subdir noarch --json
+  asyncfetch repodata s3://bucket/channel --cache-dir ~/.conda/pkgs/cache
+
+each line is a subdir: what became of it (fetched, patched, unchanged, fresh, absent), its file, its channel.
 """
 
 _DEMO = """\
@@ -74,11 +87,13 @@ def build() -> Parser:
     _add_get(
         command(
             "get", reach, output,
+            usage="asyncfetch get [URL...] [-i LIST]... [-o FILE | -d DIR] [options]",
             help="fetch files", description="Fetch files, many at a time.", epilog=_GET_EPILOG,
         )
     )  # fmt: skip
     cat = command(
         "cat", reach,
+        usage="asyncfetch cat URL... [options]",
         help="write a body to standard output",
         description="Write the body of each URL to standard output, as fast as it is read there.",
         epilog="example:\n  asyncfetch cat https://h.example/a.tar.gz | tar tz",
@@ -87,6 +102,7 @@ def build() -> Parser:
     cat.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
     stat = command(
         "stat", reach, output,
+        usage="asyncfetch stat URL... [options]",
         help="size, date, validator and type of a URL",
         description="Show size, date, validator and type of each URL without fetching it; - is what is not said.",
         epilog="example:\n  asyncfetch stat https://h.example/a.iso s3://bucket/a.iso",
@@ -94,11 +110,19 @@ def build() -> Parser:
     stat.add_argument("urls", metavar="URL", nargs="+")
     listing = command(
         "list", reach, output,
+        usage="asyncfetch list URL [options]",
         help="what is below a URL (s3, ftp, file)",
         description="List what is below a URL: kind, size, date and name. s3, ftp and file have listings.",
         epilog="example:\n  asyncfetch list s3://bucket/prefix/ --json",
     )  # fmt: skip
     listing.add_argument("url", metavar="URL")
+    _add_repodata(
+        command(
+            "repodata", reach, output,
+            usage="asyncfetch repodata CHANNEL... [--subdir S]... [--cache-dir DIR] [options]",
+            help="keep conda's repodata fresh", description=_REPODATA, epilog=_REPODATA_EPILOG,
+        )
+    )  # fmt: skip
     demo = command("demo", help="fetch through real servers and show what happened", description=_DEMO)
     demo.add_argument("-v", "--verbose", action="count", default=0, help="log what happens; twice: in detail")
     return parser
@@ -129,7 +153,26 @@ def _add_get(get: argparse.ArgumentParser) -> None:
     how = get.add_argument_group("how")
     how.add_argument("-j", "--jobs", metavar="N", type=_positive, help="transfers at a time, in all and for one host")
     how.add_argument("--limit-rate", metavar="R", type=rate, help="bytes a second in all: 500k, 10M (k is 1024)")
+    how.add_argument("--trace", metavar="FILE", help="write where the time went: Chrome trace events, a row a fetch")
     how.add_argument("--durable", action="store_true", help="make sure that files are on the disk (fsync)")
+
+
+def _add_repodata(repodata: argparse.ArgumentParser) -> None:
+    repodata.add_argument("channels", metavar="CHANNEL", nargs="+", help="a URL, a folder, or a name under --alias")
+    repodata.add_argument(
+        "--subdir", metavar="S", action="append", default=[], help="repeatable (default: this machine's, and noarch)"
+    )
+    repodata.add_argument("--cache-dir", metavar="DIR", help="the folder to keep fresh (default: that of conda)")
+    repodata.add_argument("--alias", metavar="URL", help="where channels are that have only a name")
+    repodata.add_argument(
+        "--format", metavar="F", action="append", default=[], choices=("jlap", "zst", "json"),
+        help="what to ask for, in this order, of jlap, zst and json; repeatable (default: zst, json)",
+    )  # fmt: skip
+    repodata.add_argument(
+        "--ttl", metavar="S", type=_count, help="seconds without asking; 0 asks always (default: as the source says)"
+    )
+    repodata.add_argument("--stale", action="store_true", help="take what is held when a source fails")
+    repodata.add_argument("-j", "--jobs", metavar="N", type=_positive, help="transfers at a time")
 
 
 def _reach() -> Parser:
@@ -144,13 +187,14 @@ def _reach() -> Parser:
     reach.add_argument("--proxy", metavar="URL", help="for http and https; else as the environment says")
     reach.add_argument("--no-env", action="store_true", help="read no proxies, netrc or AWS_* from the environment")
     reach.add_argument("--http2", action="store_true", help="speak HTTP/2 where the server does")
-    trust = reach.add_mutually_exclusive_group()
-    trust.add_argument("--ca-file", metavar="FILE", help="trust these certificates (PEM file or directory)")
-    trust.add_argument("--insecure", action="store_true", help="trust anyone: what arrives may come from anywhere")
-    reach.add_argument("--client-cert", metavar="FILE", help="our certificate (PEM)")
-    reach.add_argument("--client-key", metavar="FILE", help="its key, where it stands in another file")
+    reach.add_argument(
+        "--ca-file", metavar="FILE", type=_readable, help="trust these certificates (PEM file or directory)"
+    )
+    reach.add_argument("--insecure", action="store_true", help="trust anyone: what arrives may come from anywhere")
+    reach.add_argument("--client-cert", metavar="FILE", type=_readable, help="our certificate (PEM)")
+    reach.add_argument("--client-key", metavar="FILE", type=_readable, help="its key, where it stands in another file")
     s3 = shared.add_argument_group("s3 (else as AWS tools find it)")
-    s3.add_argument("--s3-endpoint", metavar="URL", help="where s3:// is served")
+    s3.add_argument("--s3-endpoint", metavar="URL", type=_endpoint, help="where s3:// is served")
     s3.add_argument("--s3-region", metavar="R")
     s3.add_argument("--s3-profile", metavar="P")
     s3.add_argument("--no-sign-request", action="store_true", help="without credentials")
@@ -208,6 +252,25 @@ def rate(text: str) -> float:
     if not 1 <= value < sys.maxsize:
         raise argparse.ArgumentTypeError(f"{text!r} is not a rate such as 500k or 10M")
     return value
+
+
+def _readable(text: str) -> str:
+    try:
+        os.stat(text)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise argparse.ArgumentTypeError(f"cannot read `{text}`: {reason}") from error
+    return text
+
+
+def _endpoint(text: str) -> str:
+    try:
+        scheme = asyncfetch.Url(text).scheme
+    except asyncfetch.MistakeError as error:
+        raise argparse.ArgumentTypeError(error.reason) from error
+    if scheme not in {"http", "https"}:
+        raise argparse.ArgumentTypeError(f"S3 is served over http and https, not {scheme}")
+    return text
 
 
 def _header(text: str) -> tuple[str, str]:

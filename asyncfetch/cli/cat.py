@@ -18,11 +18,10 @@ from .options import settings_of
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from .._progress.tally import Tally
     from .output import Report, Standard
-    from .tally import Tally
 
 BUFFER = 1024 * 1024
-PATIENCE = 0.05  # seconds that bytes may wait for more of them
 
 
 async def cat(options: Namespace, report: Report, tally: Tally) -> int:
@@ -70,7 +69,7 @@ def _into(wish: asyncfetch.Fetch, path: str) -> asyncfetch.Fetch:
 async def copy(body: asyncfetch.Body, standard: Standard) -> None:
     """Write a body to standard output. Raises FetchError, and OutputClosed when nobody reads any more."""
     filling, writing = memoryview(bytearray(BUFFER)), memoryview(bytearray(BUFFER))
-    count = await _fill(body, filling)
+    count = await body.fill(filling)
     while count:
         filling, writing = writing, filling
         data = writing[:count]
@@ -87,31 +86,8 @@ async def copy(body: asyncfetch.Body, standard: Standard) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(write)
             try:
-                count = await _fill(body, filling)
+                count = await body.fill(filling)
             except asyncfetch.FetchError as error:
                 failure, count = error, 0
         if failure is not None:
             raise failure
-
-
-async def _fill(body: asyncfetch.Body, into: memoryview) -> int:
-    """Fill a buffer, but let no byte wait longer than PATIENCE for its neighbours."""
-    done = False
-
-    async def flush() -> None:
-        while not done:
-            await anyio.sleep(PATIENCE)
-            body.flush()
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(flush)
-        failure: asyncfetch.FetchError | None = None
-        count = 0
-        try:
-            count = await body.fill(into)
-        except asyncfetch.FetchError as error:
-            failure = error
-        tasks.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
-    return count

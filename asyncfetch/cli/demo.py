@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import asyncfetch
 
-from .output import shown
+from .._progress.text import shown
 from .scenes import Stage, Surprise, scenes, settings_for
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from .._progress.tally import Tally
     from .output import Report
-    from .tally import Tally
 
 
 async def demo(_options: Namespace, report: Report, _tally: Tally) -> int:

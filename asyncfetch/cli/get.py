@@ -10,6 +10,7 @@ import asyncfetch
 from .cat import pour
 from .lists import ListMistake
 from .options import settings_of
+from .trace import Trace
 from .watching import watched
 from .wishes import check, from_lists, from_urls, open_lists
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from typing import BinaryIO
 
+    from .._progress.tally import Tally
     from .output import Report
-    from .tally import Tally
 
 
 async def get(options: Namespace, report: Report, tally: Tally) -> int:
@@ -36,6 +37,8 @@ async def get(options: Namespace, report: Report, tally: Tally) -> int:
         if options.output == "-":
             return await pour(wishes[0], settings, report, tally)
         observer = watched(report, leave, tally, None if lists else len(wishes))
+        if options.trace is not None:
+            observer = leave.enter_context(Trace(options.trace, observer))
         async with asyncfetch.Client(settings=settings, observer=observer) as client:
             everything = _everything(wishes, lists, options, report)
             async with aclosing(client.as_fetched(everything)) as outcomes:
@@ -44,8 +47,9 @@ async def get(options: Namespace, report: Report, tally: Tally) -> int:
                         await report.result(outcome)
                     else:
                         await report.failure(outcome)
-    if not report.quiet and tally.files + tally.failed > 1:
-        report.say(f"asyncfetch: {tally.summary()}")
+    count = tally.files + tally.failed
+    if not report.quiet and (count > 1 or (count == 0 and report.status == 0)):
+        report.say(f"asyncfetch: {tally.summary() if count else 'the list names nothing to fetch'}")
     return report.status
 
 

@@ -32,6 +32,7 @@ class Interruption:
         self.status: int | None = None
         self._own_process = own_process
         self._last_words = last_words
+        self._words = ""  # taken when the signal comes: what is cancelled then counts no longer
         self._grace = GRACE if grace is None else grace
         self._cancel: Callable[[], object] | None = None
         self._before: dict[int, Any] = {}
@@ -73,6 +74,8 @@ class Interruption:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         again = self.status is not None
         self.status = 128 + number
+        if not again:
+            self._words = self._last_words()
         if self._own_process:
             if again:
                 self._leave()
@@ -90,7 +93,7 @@ class Interruption:
     def _say(self) -> None:
         if self._said.acquire(blocking=False):
             what = "terminated" if self.status == 128 + signal.SIGTERM else "interrupted"
-            line = f"asyncfetch: {what}: {self._last_words()}\n"
+            line = f"asyncfetch: {what}: {self._words}\n"
             if sys.stderr is not None and sys.stderr.isatty():
                 line = "\r\x1b[K\x1b[?25h" + line  # bars hide the cursor
             with contextlib.suppress(OSError, ValueError):

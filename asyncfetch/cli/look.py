@@ -9,14 +9,15 @@ import anyio
 
 import asyncfetch
 
+from .._progress.text import shown
 from .options import settings_of
-from .output import shown, time_text
+from .output import time_text
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from .._progress.tally import Tally
     from .output import Report
-    from .tally import Tally
 
 
 async def stat(options: Namespace, report: Report, _tally: Tally) -> int:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import asyncfetch
 
+from .wishes import Usage
+
 if TYPE_CHECKING:
     from argparse import Namespace
 
 
 def settings_of(options: Namespace) -> asyncfetch.Settings:
-    """Give the settings that the options ask for. Raises MistakeError for what no client can do."""
+    """Give the settings that the options ask for. Raises Usage and MistakeError for what no client can do."""
     return asyncfetch.Settings(
         retry=asyncfetch.Retry() if options.retries is None else asyncfetch.Retry(attempts=options.retries + 1),
         limits=_limits(options),
@@ -50,7 +52,9 @@ def _timeouts(options: Namespace) -> asyncfetch.Timeouts:
 
 def _trust(options: Namespace) -> asyncfetch.Trust:
     if options.client_key is not None and options.client_cert is None:
-        raise asyncfetch.MistakeError("--client-key goes with --client-cert")
+        raise Usage("--client-key goes with --client-cert")
+    if options.insecure and options.ca_file is not None:
+        raise Usage("--ca-file says whom to trust, --insecure trusts anyone: one of them")
     certificate = options.client_cert
     if options.client_key is not None:
         certificate = (options.client_cert, options.client_key)

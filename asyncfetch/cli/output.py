@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import asyncfetch
 
+from .._progress.text import shown
+
 if TYPE_CHECKING:
     from argparse import Namespace
     from datetime import datetime
@@ -35,15 +37,6 @@ class OutputClosed(Exception):
 
 class OutputFailed(Exception):
     """Standard output cannot be written: a full disk, mostly."""
-
-
-def shown(text: str) -> str:
-    """Give text that can be shown: what does not print is escaped, on one line."""
-    if text.isprintable():
-        return text
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape", "backslashreplace").decode() for one in text
-    )
 
 
 def time_text(moment: datetime | None) -> str | None:

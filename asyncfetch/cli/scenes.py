@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import asyncfetch
 
-from .tally import size_text
+from .._progress.text import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from asyncfetch._model.events import Event
 
+    from .._progress.tally import Tally
     from .output import Report
-    from .tally import Tally
 
 
 def watched(report: Report, leave: ExitStack, tally: Tally, total: int | None) -> Callable[[Event], None]:

@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
     from requests import PreparedRequest
 
+    from .._blocking.reader import Fill
     from .._blocking.thread import LoopThread
-    from .._model.exchange import Stream, Validator
+    from .._model.exchange import Validator
 
 _Headers = list[tuple[str, str]]
 
@@ -151,8 +152,8 @@ def raw_response(
 class FarFile(RawReader):
     """A body on the loop, which is let go of at its end, as http.client does; its errors are urllib3's."""
 
-    def __init__(self, thread: LoopThread, stream: Stream, size: int | None, leave: Callable[[], object]) -> None:
-        super().__init__(thread, stream, size)
+    def __init__(self, thread: LoopThread, fill: Fill, size: int | None, leave: Callable[[], object]) -> None:
+        super().__init__(thread, fill, size)
         self._leave: Callable[[], object] | None = leave
 
     def _fill(self, wanted: int) -> int:
@@ -179,9 +180,9 @@ class FarFile(RawReader):
             leave()
 
 
-def far_file(thread: LoopThread, stream: Stream, size: int | None, leave: Callable[[], object]) -> io.BufferedReader:
+def far_file(thread: LoopThread, fill: Fill, size: int | None, leave: Callable[[], object]) -> io.BufferedReader:
     """Give a body on the loop as a file object that is buffered; ``size`` is its length in bytes, if known."""
-    return io.BufferedReader(FarFile(thread, stream, size, leave), buffer_size(size))
+    return io.BufferedReader(FarFile(thread, fill, size, leave), buffer_size(size))
 
 
 class _Original:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import warnings
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -36,8 +37,8 @@ from .._model.url import Url
 from .._prompt import fill_promptly
 from .._signal import on_asyncio
 from .._transports.http.lanes import WIRE, pick
-from .._transports.http.proxies import ProxyRoutes
 from .._transports.http.wire import Exchange, WireLane
+from .._transports.proxies import ProxyRoutes
 from ._httpx_errors import DIALING, READING, as_httpx
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Transport(AsyncBaseTransport):
     """
 
     def __init__(self, settings: Settings = Settings()) -> None:
+        if settings.trust.verify is False:
+            warnings.warn("asyncfetch does not verify certificates (Trust.verify is False)", stacklevel=2)
         self._settings = settings
         self._proxy_for = ProxyRoutes(settings.proxies, os.environ if settings.trust_env else {})
         # the limits come with each request

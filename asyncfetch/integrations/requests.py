@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import io
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -32,6 +33,7 @@ except ImportError as error:
 from .._model.errors import Busy, FetchError, UnsupportedScheme
 from .._model.settings import Settings
 from .._model.url import Url
+from .._prompt import fill_promptly
 from ._requests_answers import (
     as_requests,
     describe,
@@ -138,7 +140,7 @@ def _exchange(opened: Opened, request: PreparedRequest, url: Url) -> tuple[HTTPR
     if request.method == "HEAD":
         context.__exit__(None, None, None)
         return raw_response(request, reply.status, answered, None), False
-    file = far_file(opened.thread, reply, reply.length, _leaving(context, opened))
+    file = far_file(opened.thread, partial(fill_promptly, reply), reply.length, _leaving(context, opened))
     return raw_response(request, reply.status, answered, file), True
 
 
@@ -151,7 +153,7 @@ def _get(opened: Opened, request: PreparedRequest, url: Url) -> tuple[HTTPRespon
     if unchanged(request, body.validator, moment):
         context.__exit__(None, None, None)
         return raw_response(request, 304, headers[1:], None), False
-    file = far_file(opened.thread, body, body.size, _leaving(context, opened))
+    file = far_file(opened.thread, body.fill, body.size, _leaving(context, opened))
     return raw_response(request, 200, headers, file), True
 
 

@@ -1,7 +1,8 @@
 """What users and transport authors test with: real servers, a scripted far end, faults on cue, conformance checks.
 
 Nothing is loaded before it is used. The optional dependencies are those of ``asyncfetch[testing]``. The pytest fixtures
-are in `asyncfetch.testing.plugin`, which pytest finds by itself.
+are in `asyncfetch.testing.plugin`, which pytest finds by itself; `asyncfetch.testing.torture` hurts fetches at every
+operation in turn, `asyncfetch.testing.chaos` at random, thousands of them.
 
 >>> from asyncfetch.testing import HttpServer
 """

@@ -18,6 +18,7 @@ of one process share one store, which is emptied when the last of them stops.
 from __future__ import annotations
 
 import json
+import os
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
@@ -182,11 +183,22 @@ def open_s3_far_end() -> Iterator[S3FarEnd]:
 
 
 def s3_client(endpoint: str, access_key: str, secret_key: str, region: str = REGION) -> Any:
-    """Make a boto3 client to fill a server with; its requests are marked as those of the test itself."""
-    import boto3  # type: ignore[import-untyped] # it ships no types
+    """Make a boto3 client to fill a server with; its requests are marked as those of the test itself.
+
+    It reads nothing of the user's: no profile, no file, no CA bundle, whatever the environment says.
+    """
+    import boto3  # type: ignore[import-untyped]  # it ships no types
+    import botocore.session
     from botocore.config import Config
 
-    return boto3.session.Session().client(
+    nobodys: dict[str, tuple[None, None, str | None, None]] = {
+        "profile": (None, None, None, None),
+        "ca_bundle": (None, None, None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
+    session = boto3.session.Session(botocore_session=botocore.session.Session(nobodys))
+    return session.client(
         "s3",
         endpoint_url=endpoint,
         region_name=region,

@@ -140,6 +140,13 @@ def test_a_wrong_line_is_named_and_costs_no_other(run, http_server, tmp_path):
     assert sorted(about.get("kind", "result") for about in ended.objects) == ["ListMistake", "result"]
 
 
+def test_a_list_of_nothing_is_said(run, tmp_path):
+    (tmp_path / "list").write_text("# nothing yet\n")
+    ended = run("get", "-i", "list")
+    assert (ended.status, ended.out, ended.err) == (0, "", "asyncfetch: the list names nothing to fetch\n")
+    assert run("get", "-i", "list", "-q").err == ""
+
+
 def test_what_the_command_line_says_holds_for_lists_too(run, http_server, tmp_path):
     a = http_server.serve("/a", b"a")
     (tmp_path / "list").write_text(a.url)

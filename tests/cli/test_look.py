@@ -105,9 +105,18 @@ def test_cat_lets_no_byte_wait_for_its_neighbours(http_server, tmp_path):
 
 def test_cat_of_a_body_that_breaks_says_so(http_server, tmp_path):
     a = http_server.serve("/a", b"x" * 100_000, always=[Cut(50_000)])
-    ended = finished("cat", a.url, cwd=tmp_path)
+    ended = finished("cat", a.url, "--retries", 0, cwd=tmp_path)
     assert (ended.status, ended.out) == (1, "x" * 50_000)
     assert ended.err.startswith("asyncfetch: error: was cut off from")
+
+
+def test_cat_goes_on_after_a_cut(http_server, tmp_path):
+    a = http_server.serve("/a", Pattern(100_000), faults=[Cut(30_000), Cut(30_000)])
+    with process("cat", a.url, cwd=tmp_path) as running:
+        out, err = running.communicate(timeout=20)
+    assert (running.returncode, err) == (0, b"")
+    assert out == Pattern(100_000).read()
+    assert [one.header("Range") for one in a.requests] == [None, "bytes=30000-", "bytes=60000-"]
 
 
 def test_cat_of_several_names_what_failed_and_goes_on(http_server, tmp_path):

@@ -15,7 +15,8 @@ import time
 import pytest
 
 import asyncfetch
-from asyncfetch.cli.progress import Bars, time_left
+from asyncfetch._progress.text import time_left
+from asyncfetch.cli.progress import Bars
 from asyncfetch.testing import Pattern, Status, Throttle
 
 from .running import PROGRAM, environment
@@ -90,7 +91,7 @@ def console(**more):
 
 @pytest.mark.anyio
 async def test_as_an_observer_bars_begin_and_end_by_themselves(http_server, tmp_path, monkeypatch):
-    monkeypatch.setattr("asyncfetch.cli.progress.IDLE", 0.05)
+    monkeypatch.setattr("asyncfetch._progress.bars.IDLE", 0.05)
     screen = console(force_terminal=True)
     bars = Bars(console=screen)
     a = http_server.serve("/a.bin", Pattern(600_000), always=[Throttle(1_500_000)])
@@ -123,7 +124,7 @@ def events(number: int, tmp_path):
 
 
 def test_thousands_of_files_show_the_first_few_and_a_total(tmp_path, monkeypatch):
-    monkeypatch.setattr("asyncfetch.cli.progress.REFRESH", 0.01)
+    monkeypatch.setattr("asyncfetch._progress.bars.REFRESH", 0.01)
     screen = console(force_terminal=True)
     with Bars(console=screen, total=5000) as bars:
         for fetch, started in events(5000, tmp_path):

@@ -75,6 +75,9 @@ def whole_or_nothing(folder, data, *, old=None, name="file", truth=None):
     assert held is not NOTHING, "a part without a valid note was left"
     with open(f"{path}.part", "rb") as file:
         assert file.read(held.length) == truth[: held.length], "the note vouches for wrong bytes"
+        for start, stop in held.islands:
+            file.seek(start)
+            assert file.read(stop - start) == truth[start:stop], "the note vouches for wrong bytes further on"
     return held.length
 
 

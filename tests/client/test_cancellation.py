@@ -6,9 +6,9 @@ import anyio
 import pytest
 
 from asyncfetch.testing import Cut, HttpServer
+from asyncfetch.testing.torture._steps import cancelled_at
 
 from .scene import LARGE, MIDDLE, SMALL, client, digest_of, far_end, idle, whole_or_nothing
-from .steps import cancelled_at
 
 pytestmark = pytest.mark.anyio
 MOST = 2_000  # steps: a guard against a harness that never comes to the end

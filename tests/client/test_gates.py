@@ -1,18 +1,20 @@
 """Places for attempts: never more than allowed, always given back, and one full host does not hold up others."""
 
 import threading
+from collections import Counter
 
 import anyio
 import pytest
 from hypothesis import given, strategies as some
 
-from asyncfetch import Fetch, FetchError, Limits, Result, Retry
-from asyncfetch._gates import Gates, Pace
+from asyncfetch import Busy, Fetch, FetchError, Limits, Result, Retry, TransientError, Url
+from asyncfetch._gates import Cooling, Gates, Pace
 from asyncfetch.testing import Cut, Hold, MemoryTransport, Raise
 
 from .scene import MIDDLE, SMALL, client, idle, until
 
 HOSTS = [("x", name, None) for name in "abc"]
+RETRY = Retry()
 
 
 class Hosts:
@@ -127,45 +129,74 @@ async def test_a_pause_holds_no_place(tmp_path, monkeypatch):
 
 @given(
     total=some.integers(1, 4),
-    per_host=some.integers(1, 3),
-    steps=some.lists(some.tuples(some.sampled_from("EELC"), some.integers(0, 2), some.integers(0, 30)), max_size=40),
+    per_host=some.integers(1, 4),
+    steps=some.lists(
+        some.tuples(some.sampled_from("EEEELCAFGT"), some.integers(0, 2), some.integers(0, 30)), max_size=40
+    ),
 )
-def test_any_order_of_coming_and_going(total, per_host, steps):
-    """Enter, leave and cancel in any order: the counts hold after every step, and nobody waits beside a free place."""
+def _any_order_of_coming_and_going(seen, total, per_host, steps):
+    """Enter, leave, cancel, cool and fail in any order; ``seen`` counts what happened."""
+    now = 0.0
 
     async def run():
-        gates = Gates(Limits(total=total, per_host=per_host), lambda: 0.0)
+        nonlocal now
+        gates = Gates(Limits(total=total, per_host=per_host), lambda: now, RETRY, lambda: 1.0)
         inside, waiting = [], []
+
+        def check():
+            _check(gates, inside, [host for host, _ in waiting], total, per_host)
+
         async with anyio.create_task_group() as tasks:
 
             async def come(host, scope):
                 with scope:
-                    await gates.enter(host)
-                    inside.append(host)
-                    waiting.remove((host, scope))
-                    return
+                    try:
+                        await gates.enter(host)
+                        assert not gates.cool_until(host), "it was let in during the cool-down"
+                        inside.append(host)
+                    except Cooling:
+                        assert gates.cool_until(host), "it was sent away for nothing"
+                        seen["sent away"] += 1
                 waiting.remove((host, scope))
 
             for kind, at, which in steps:
+                host = HOSTS[at]
                 if kind == "E":
-                    waiting.append((HOSTS[at], anyio.CancelScope()))
+                    waiting.append((host, anyio.CancelScope()))
                     tasks.start_soon(come, *waiting[-1])
                 elif kind == "L" and inside:
                     gates.leave(inside.pop(which % len(inside)))
                 elif kind == "C" and waiting:
                     waiting[which % len(waiting)][1].cancel()
+                elif kind == "A":
+                    gates.cool(host, which)
+                elif kind == "G":
+                    gates.gained(host)
+                elif kind == "T":
+                    now += which
+                elif kind == "F":
+                    gates.failed(Url.of(f"x://{host[1]}/"), TransientError("x"), now)
+                    seen["fewer places"] += gates.places(host) < per_host
                 if which % 3:  # sometimes two things happen at once
                     await _settle()
-                    _check(gates, inside, [host for host, _ in waiting], total, per_host)
+                    check()
             await _settle()
             while inside:
                 gates.leave(inside.pop())
                 await _settle()
+                check()
             assert not waiting
-        assert gates._busy == gates._waiting == {}
+        assert gates._busy == gates._waiting == gates._sent_away == {}
         assert gates._free == total
 
     anyio.run(run)
+
+
+def test_any_order_of_coming_and_going():
+    seen = Counter()
+    _any_order_of_coming_and_going(seen)
+    assert seen["sent away"] >= 15, seen
+    assert seen["fewer places"] >= 15, seen
 
 
 async def _settle():
@@ -174,17 +205,21 @@ async def _settle():
 
 
 def _check(gates, inside, waiting, total, per_host):
+    """The counts hold after every step, and nobody waits beside a free place, or for a host that is left alone."""
     assert len(inside) <= total
     for host in HOSTS:
         assert inside.count(host) <= per_host
+        assert 1 <= gates.places(host) <= per_host
         if host in waiting:
-            assert inside.count(host) == per_host or len(inside) == total, "it waits beside a free place"
+            assert not gates.cool_until(host), "it waits for a host that is left alone"
+            assert inside.count(host) >= gates.places(host) or len(inside) == total, "it waits beside a free place"
+            assert gates.room(host) == 0
     assert gates._free == total - len(inside)
 
 
 @pytest.mark.anyio
 async def test_waiters_of_a_host_are_served_in_order():
-    gates = Gates(Limits(total=1, per_host=1), lambda: 0.0)
+    gates = Gates(Limits(total=1, per_host=1), lambda: 0.0, RETRY)
     order = []
 
     async def come(number):
@@ -199,19 +234,6 @@ async def test_waiters_of_a_host_are_served_in_order():
             await anyio.lowlevel.checkpoint()
     assert [number for number in order if number % 2 == 0] == [0, 2, 4, 6, 8]
     assert [number for number in order if number % 2] == [1, 3, 5, 7, 9]
-
-
-def test_a_host_left_alone():
-    now = 100.0
-    gates = Gates(Limits(), lambda: now)
-    assert gates.cool_until(HOSTS[0]) == 0
-    gates.cool(HOSTS[0], 10)
-    gates.cool(HOSTS[0], 5)
-    assert gates.cool_until(HOSTS[0]) == 110
-    assert gates.cool_until(HOSTS[1]) == 0
-    now = 110.0
-    assert gates.cool_until(HOSTS[0]) == 0
-    assert gates._cool == {}
 
 
 @pytest.mark.anyio
@@ -240,7 +262,7 @@ async def test_cancelled_in_the_moment_a_place_is_given():
     """asyncio itself may cancel a task whose event is set already: the place goes on to the next one."""
     import asyncio
 
-    gates = Gates(Limits(total=1, per_host=1), lambda: 0.0)
+    gates = Gates(Limits(total=1, per_host=1), lambda: 0.0, RETRY)
     await gates.enter(HOSTS[0])
     first, second = (asyncio.create_task(gates.enter(HOSTS[0])) for _ in range(2))
     await asyncio.sleep(0)
@@ -252,3 +274,86 @@ async def test_cancelled_in_the_moment_a_place_is_given():
     gates.leave(HOSTS[0])
     assert gates._busy == gates._waiting == {}
     assert gates._free == 1
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.anyio
+async def test_cancelled_in_the_moment_of_being_sent_away():
+    """There is no place to give back."""
+    import asyncio
+
+    gates = Gates(Limits(total=1, per_host=1), lambda: 0.0, RETRY)
+    await gates.enter(HOSTS[0])
+    waiter = asyncio.create_task(gates.enter(HOSTS[0]))
+    await asyncio.sleep(0)
+    gates.cool(HOSTS[0], 5)
+    waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    assert gates._busy == {HOSTS[0]: 1}
+    assert gates._sent_away == {}
+    gates.leave(HOSTS[0])
+    assert gates._free == 1
+
+
+@pytest.mark.anyio
+async def test_a_place_given_in_the_moment_the_cool_down_begins_goes_back():
+    gates = Gates(Limits(total=1, per_host=1), lambda: 0.0, RETRY)
+    await gates.enter(HOSTS[0])
+    seen = []
+
+    async def come():
+        try:
+            await gates.enter(HOSTS[0])
+        except Cooling as error:
+            seen.append(error.until)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(come)
+        await _settle()
+        gates.leave(HOSTS[0])
+        gates.cool(HOSTS[0], 5)
+    assert seen == [5.0]
+    assert (gates._free, gates._busy) == (1, {})
+
+
+@pytest.mark.anyio
+async def test_who_waits_is_let_in_when_a_success_makes_room():
+    now = [0.0]
+    gates = Gates(Limits(total=9, per_host=2), lambda: now[0], RETRY, lambda: 0.0)
+    gates.failed(Url.of("x://a/"), TransientError("reset"), 0.0)
+    assert gates.places(HOSTS[0]) == 1
+    await gates.enter(HOSTS[0])
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(gates.enter, HOSTS[0])
+        await _settle()
+        assert gates._busy == {HOSTS[0]: 1}
+        gates.gained(HOSTS[0])  # nobody leaves
+    assert gates._busy == {HOSTS[0]: 2}
+
+
+def test_what_is_remembered_of_hosts_is_bounded():
+    now = 0.0
+    gates = Gates(Limits(), lambda: now, RETRY, lambda: 0.0)
+    for number in range(3_000):
+        now += 0.1
+        gates.failed(Url.of(f"x://h{number}/"), TransientError("reset"), now)
+    assert len(gates.troubled) == 1024
+    assert gates.places(("x", "h2999", None)) < Limits().per_host
+    now += 10_000  # all of it is long ago
+    gates.failed(Url.of("x://h/"), TransientError("reset"), now)
+    assert len(gates.troubled) == 1
+
+
+def test_who_said_it_is_left_alone():
+    """The host that a redirect led to, not the one that it came from."""
+    gates = Gates(Limits(), lambda: 0.0, RETRY, lambda: 1.0)
+    gates.failed(Url.of("http://near/"), Busy("no", status=429, url="http://far/x", chain=("http://near/",)), 0.0)
+    assert gates.cool_until(("http", "far", 80)) == RETRY.backoff
+    assert gates.cool_until(("http", "near", 80)) == 0
+    assert gates.places(("http", "near", 80)) == 1  # less of it leads there then
+    gates.failed(Url.of("http://near/"), Busy("no", status=500), 0.0)
+    assert gates.cool_until(("http", "near", 80)) == 0, "an error of one page is none of the host"
+    gates.failed(Url.of("http://near/"), Busy("no", status=502, retry_after=7), 0.0)
+    assert gates.cool_until(("http", "near", 80)) == 7
+    assert repr(gates).endswith("2 hosts left alone>")

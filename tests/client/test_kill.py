@@ -47,7 +47,7 @@ async def test_killed_at_every_operation_on_the_disk(tmp_path, scene):
             assert result.transferred == len(body) - resumed
         names = {path.name for path in folder.iterdir()}
         assert names <= {"file", "file.part.json"}, names
-    if body is LARGE:
+    if body is LARGE and scene != "durable":  # what is not synced yet is not vouched for
         assert len(offsets) > 2, f"resumed from {offsets}"
 
 

@@ -261,21 +261,6 @@ async def test_a_stream_closed_early(scheme):
         assert page.hits == 5
 
 
-async def test_opening_is_retried_and_reading_is_not():
-    far = far_end()
-    from asyncfetch import ConnectFailed, Interrupted
-    from asyncfetch.testing import Raise
-
-    page = far.publish("/page", MIDDLE, faults=[Raise(ConnectFailed("no")), Cut(100_000)])
-    async with client(far) as one:
-        async with one.open(page.url) as body:
-            assert page.hits == 2
-            with pytest.raises(Interrupted):
-                assert [chunk async for chunk in body.chunks]
-        await idle(one)
-        assert await one.read(page.url) == MIDDLE
-
-
 async def test_opening_conditionally():
     far = far_end()
     page = far.publish("/page", MIDDLE)

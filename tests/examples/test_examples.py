@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import subprocess
 import sys
 import tarfile
@@ -19,7 +20,10 @@ from .conftest import FOLDER
 
 DATA = Pattern(300_000, seed=8).read()
 PROGRAMS = sorted(path.stem for path in FOLDER.glob("*.py"))
-TESTED = {"custom_scheme", "install_from_lock", "legacy_script", "mirrors", "pooch_registry", "requests_session"}
+TESTED = {
+    "custom_scheme", "install_from_lock", "legacy_script", "mirrors", "pooch_registry", "prefetch_repodata",
+    "requests_session",
+}  # fmt: skip
 
 
 def digest_of(data):
@@ -37,7 +41,7 @@ def archive_of(**files):
 
 
 def test_each_one_is_run_here():
-    assert set(PROGRAMS) >= TESTED
+    assert set(PROGRAMS) == TESTED
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -120,15 +124,14 @@ def test_the_registry_fetches_what_is_missing_and_shows_it(example, http_server,
     lines = [f"{name} {page.digest.removeprefix('sha256:')}" for name, page in pages.items()]
     (tmp_path / "registry.txt").write_text("\n".join(["# data", *lines]))
     assert main("registry.txt", http_server.url("/"), "cache") == 0
-    assert "a.csv: fetched, 5000 bytes" in capsys.readouterr().err
+    assert "/cache/a.csv  5000\n" in capsys.readouterr().err
     assert main("registry.txt", http_server.url("/"), "cache") == 0
-    assert "a.csv: there already, 5000 bytes" in capsys.readouterr().err
     assert [page.hits for page in pages.values()] == [1, 1]
     assert main("registry.txt", http_server.url("/"), "other", "b.csv") == 0
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["b.csv"]
     (tmp_path / "wrong.txt").write_text(f"a.csv {'0' * 64}")
     assert main("wrong.txt", http_server.url("/"), "third") == 1
-    assert "did not accept" in capsys.readouterr().err
+    assert "a.csv: did not accept" in capsys.readouterr().err
 
 
 def test_one_registry_gives_paths(example, http_server, tmp_path):
@@ -140,6 +143,31 @@ def test_one_registry_gives_paths(example, http_server, tmp_path):
             registry.fetch("unknown")
     finally:
         registry.close()
+
+
+def test_repodata_is_fresh_before_a_solver_begins(example, http_server, tmp_path, capsys):
+    main = example("prefetch_repodata").main
+    packages = {"linux-64": {"packages": {"a-1-0.tar.bz2": {}}, "packages.conda": {"a-1-1.conda": {}}}, "noarch": {}}
+    pages = {
+        name: http_server.serve(
+            f"/channel/{name}/repodata.json", json.dumps({"info": {"subdir": name}, **data}).encode()
+        )
+        for name, data in packages.items()
+    }
+    arguments = [str(tmp_path / "cache"), "linux-64,noarch", http_server.url("/channel")]
+    assert anyio.run(main, *arguments) == 0
+    first = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[2].partition(",")[0] for line in first[:2]] == ["fetched", "fetched"]
+    assert first[2].startswith("2 packages to choose from, in ")
+    assert anyio.run(main, *arguments) == 0
+    assert "fetched" not in capsys.readouterr().out
+    assert [page.body_bytes_sent for page in pages.values()] == [len(page.data) for page in pages.values()]
+    http_server.serve("/other/linux-64/repodata.json.zst", always=[Status(403)])
+    http_server.serve("/other/linux-64/repodata.json", always=[Status(403)])
+    assert anyio.run(main, str(tmp_path / "cache"), "linux-64", http_server.url("/other")) == 1
+    out, err = capsys.readouterr()
+    assert "linux-64: failed" in out
+    assert "was refused access to" in err
 
 
 def test_mirrors_of_several_schemes(example, http_server, tmp_path, capsys):
@@ -162,10 +190,10 @@ def test_a_scheme_of_one_s_own(example, tmp_path, capsys):
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a/b c.txt", DATA)
     module = example("custom_scheme")
-    anyio.run(module.main, f"zip://localhost{tmp_path}/a.zip?a/b%20c.txt", str(tmp_path / "out"))
+    anyio.run(module.main, f"zip://{tmp_path}/a.zip?a/b%20c.txt", str(tmp_path / "out"))
     assert (tmp_path / "out").read_bytes() == DATA
     assert f"{len(DATA)} bytes" in capsys.readouterr().out
-    for url in (f"zip://localhost{tmp_path}/a.zip?none", f"zip://localhost{tmp_path}/none.zip?a"):
+    for url in (f"zip://{tmp_path}/a.zip?none", f"zip://{tmp_path}/none.zip?a"):
         with pytest.raises(asyncfetch.NotFound):
             anyio.run(module.main, url, str(tmp_path / "none"))
 
@@ -183,7 +211,7 @@ def test_a_scheme_of_one_s_own_keeps_the_rules(example, tmp_path):
             return self.url(name)
 
         def url(self, name):
-            return f"zip://localhost{tmp_path}/{hashlib.md5(name.encode()).hexdigest()}.zip?member"
+            return f"zip://{tmp_path}/{hashlib.md5(name.encode()).hexdigest()}.zip?member"
 
     @asynccontextmanager
     async def make():

@@ -26,12 +26,16 @@ def _signature(callable_, *, without=("self",)):
 @pytest.mark.parametrize(
     ("callable_", "by_position", "by_name"),
     [
-        (Client, {}, {"settings": Settings(), "observer": None, "transports": None, "auth": None}),
+        (
+            Client,
+            {},
+            {"settings": Settings(), "observer": None, "transports": None, "auth": None, "progress": False},
+        ),
         (Client.fetch, {"what": _REQUIRED, "to": None}, _WISH),
         (Client.fetch_all, {"fetches": _REQUIRED}, {}),
         (Client.as_fetched, {"fetches": _REQUIRED}, {}),
         (Client.read, {"url": _REQUIRED}, {"limit": None, "headers": None}),
-        (Client.open, {"url": _REQUIRED}, {"headers": None, "unless": None}),
+        (Client.open, {"url": _REQUIRED}, {"headers": None, "unless": None, "offset": 0}),
         (Client.stat, {"url": _REQUIRED}, {"headers": None}),
         (Client.list, {"url": _REQUIRED}, {}),
         (Fetch, {"url": _REQUIRED, "to": None}, _WISH),
@@ -75,7 +79,10 @@ def test_the_fields_of_a_result():
 @pytest.mark.parametrize(
     ("name", "fields"),
     [
-        ("Settings", "retry limits timeouts trust proxies s3 ftp offline http2 durable trust_env user_agent"),
+        (
+            "Settings",
+            "retry limits timeouts trust proxies s3 ftp offline http2 durable hard_links trust_env user_agent",
+        ),
         ("Retry", "attempts backoff backoff_max retry_after_max"),
         ("Limits", "total per_host memory rate connections_per_file redirects"),
         ("Timeouts", "connect read total stall"),

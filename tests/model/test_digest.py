@@ -95,3 +95,45 @@ def test_copies_are_digests(way):
 
 def test_as_a_key():
     assert {Digest("MD5"): 1}["md5"] == 1
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 7, 100])
+@pytest.mark.parametrize("algorithm", SIZES)
+def test_by_pieces(algorithm, length):
+    """Whatever the blocks it is given in; no empty piece follows the last one."""
+    data = bytes(range(7)) * 2
+    pieces = [data[at : at + length] for at in range(0, len(data), length)]
+
+    def hexdigest(body):
+        one = new_hash(algorithm)
+        one.update(body)
+        return one.hexdigest()
+
+    digest = Digest.of_pieces(algorithm, length, [hexdigest(piece) for piece in pieces])
+    assert Digest(str(digest)) == digest
+    assert digest.algorithm == f"{algorithm}/{length}"
+    for block in (1, 3, 4, 14):
+        hashing = new_hash(digest.algorithm)
+        for at in range(0, len(data), block):
+            hashing.update(memoryview(data)[at : at + block])
+        assert [hashing.hexdigest(), hashing.hexdigest()] == [digest.value] * 2
+    assert pickle.loads(pickle.dumps(digest)).algorithm == digest.algorithm
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["sha256/", "sha256/0", "sha256/04", "sha256/-4", "sha256/x", "/4", "crc/4", "sha256/4/4", "sha256/" + "9" * 20],
+)
+def test_pieces_that_make_no_sense(text):
+    with pytest.raises(MistakeError):
+        Digest(text)
+
+
+def test_the_checksum_that_only_a_source_declares():
+    """A wish may not ask for it: it would prove nothing."""
+    computed = new_hash("crc32")
+    computed.update(b"1234")
+    computed.update(memoryview(b"56789"))
+    assert computed.hexdigest() == "cbf43926"  # the check value of the catalogue of CRC algorithms
+    with pytest.raises(MistakeError):
+        Digest("crc32:cbf43926")

@@ -24,8 +24,8 @@ _DEFAULTS = {
     Ftp: {"encoding": "utf-8", "tls": "explicit"},
     Settings: {
         "retry": Retry(), "limits": Limits(), "timeouts": Timeouts(), "trust": Trust(), "proxies": Proxies(),
-        "s3": S3(), "ftp": Ftp(), "offline": False, "http2": False, "durable": False, "trust_env": True,
-        "user_agent": f"asyncfetch/{__version__}",
+        "s3": S3(), "ftp": Ftp(), "offline": False, "http2": False, "durable": False, "hard_links": False,
+        "trust_env": True, "user_agent": f"asyncfetch/{__version__}",
     },
 }  # fmt: skip
 

@@ -40,6 +40,8 @@ from asyncfetch import InvalidUrl, Url
         ("file:/a/b", "file", "", None, "/a/b", None),
         ("file://localhost/a", "file", "localhost", None, "/a", None),
         ("x-scheme.1+2://h/a", "x-scheme.1+2", "h", None, "/a", None),
+        ("zip:///a/b?c", "zip", "", None, "/a/b", "c"),
+        ("zip://", "zip", "", None, "", None),
     ],
 )
 def test_parts(text, scheme, host, port, path, query):
@@ -95,6 +97,9 @@ def test_ipv6(text, host, revealed, authority):
         ("http:///a", "host is missing"),
         ("http://", "host is missing"),
         ("http://:80/", "host is missing"),
+        ("zip://:80/", "host is missing"),
+        ("file://:80/a", "host is missing"),
+        ("ftp:///a", "host is missing"),
         ("http://me@/a", "host is missing"),
         ("s3:///a", "not the name of a bucket"),
         ("s3://b\u00fccket/a", "not the name of a bucket"),

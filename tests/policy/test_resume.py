@@ -18,6 +18,7 @@ def test_the_rules_hold_for_every_small_case():
     for case, least in {
         "spliced": 500, "continued": 300, "left to the digest": 2000, "refused": 5000, "from the start": 100,
         "the rest": 100, "the last byte": 30, "continued elsewhere": 100,
+        "a piece that fits": 300, "a piece that does not": 3000,
     }.items():  # fmt: skip
         assert seen[case] >= least, (case, seen)
 

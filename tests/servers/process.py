@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
+import random
 import shutil
 import signal
 import socket
@@ -18,7 +20,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PATIENCE = 15.0  # seconds for a server to begin listening
+PATIENCE = 40.0  # seconds for a server to begin listening
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,8 @@ def place() -> Path:
 
 def find(name: str) -> str | None:
     """The program of a server, unpacked by `install.sh` or installed; None where there is none."""
-    unpacked = place() / "usr" / "sbin" / name
-    if os.access(unpacked, os.X_OK):
-        return str(unpacked)
-    return shutil.which(name, path="/usr/sbin:/usr/local/sbin:/usr/bin")
+    unpacked = ":".join(str(place() / "usr" / folder) for folder in ("sbin", "bin"))
+    return shutil.which(name, path=f"{unpacked}:/usr/sbin:/usr/local/sbin:/usr/bin")
 
 
 def missing(*names: str) -> str | None:
@@ -61,10 +61,12 @@ def missing(*names: str) -> str | None:
 
 
 def free_port() -> int:
-    """A port that nobody uses at this moment."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """A port that nobody uses, and that the kernel gives to no connection before the server has it."""
+    while True:
+        port = random.randrange(10_240, 32_768)  # below those of connections (32,768 to 60,999)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 def environment() -> dict[str, str]:
@@ -74,8 +76,8 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def running(command: list[str], port: int, output: Path) -> Iterator[None]:
-    """Run a server until the block ends."""
+def running(command: list[str], port: int, output: Path, *, patient: bool = True) -> Iterator[None]:
+    """Run a server until the block ends; ``patient`` asks it to end before it is killed."""
     with output.open("wb") as sink:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=environment(), start_new_session=True
@@ -84,7 +86,7 @@ def running(command: list[str], port: int, output: Path) -> Iterator[None]:
             _await_listening(process, port, output)
             yield
         finally:
-            _stop(process)
+            _stop(process, (signal.SIGTERM, signal.SIGKILL) if patient else (signal.SIGKILL,))
 
 
 def _await_listening(process: subprocess.Popen[bytes], port: int, output: Path) -> None:
@@ -99,8 +101,8 @@ def _await_listening(process: subprocess.Popen[bytes], port: int, output: Path) 
             time.sleep(0.02)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    for what in (signal.SIGTERM, signal.SIGKILL):
+def _stop(process: subprocess.Popen[bytes], signals: tuple[signal.Signals, ...]) -> None:
+    for what in signals:
         try:
             os.killpg(process.pid, what)  # it forks for each session
         except ProcessLookupError:

@@ -58,7 +58,7 @@ class S3Place:
             return False
         return True
 
-    def await_ready(self, patience: float = 30.0) -> None:
+    def await_ready(self, patience: float = 40.0) -> None:
         deadline = time.monotonic() + patience
         while not self.is_ready():
             assert time.monotonic() < deadline, f"{self.name} does not work"

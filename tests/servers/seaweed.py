@@ -40,6 +40,6 @@ def seaweed(folder: Path):
         "-volume.preStopSeconds=0",
     ]  # fmt: skip
     place = S3Place("seaweed", f"http://127.0.0.1:{ports['s3.port']}", has_versions=True, has_public=True)
-    with running(command, ports["s3.port"], folder / "log"):
+    with running(command, ports["s3.port"], folder / "log", patient=False):  # it takes two seconds to say goodbye
         place.await_ready()
         yield place

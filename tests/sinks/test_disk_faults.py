@@ -58,7 +58,7 @@ async def test_failing_every_operation_in_turn(tmp_path, scene, code):
             result = await one.fetch(page.url, folder / "file", digest=digest)
         assert (folder / "file").read_bytes() == body
         assert result.resumed_from <= max(good, front)
-        private = torture.struck == "open" and front  # what could not be opened was left alone
+        private = torture.struck.startswith("open ") and front  # what could not be opened was left alone
         assert private or {path.name for path in folder.iterdir()} <= {"file", "file.part.json"}
     else:
         raise AssertionError("it never came through")

@@ -104,8 +104,16 @@ def test_what_cannot_be_opened_raises_before_the_block(client, far):
         raise AssertionError("the block must not be entered")
 
 
-def test_a_body_that_is_cut_raises_when_it_is_read(client, far):
-    a = far.publish("/a", DATA, faults=[Cut(400_000)])
+def test_a_body_that_is_cut_goes_on(client, far):
+    a = far.publish("/a", DATA, faults=[Cut(400_000), Cut(0), Cut(200_000)])
+    with client.open(a.url) as body:
+        assert body.read() == DATA
+    assert a.hits == 4
+    assert far.open_bodies == 0
+
+
+def test_a_body_that_cannot_go_on_raises_when_it_is_read(client, far):
+    a = far.publish("/a", DATA, etag='W/"weak"', faults=[Cut(400_000)])
     kept = b""
     with client.open(a.url) as body, pytest.raises(Interrupted):
         for chunk in body.chunks:

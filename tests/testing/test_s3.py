@@ -39,3 +39,14 @@ def test_leaving_stops_it():
     assert not thread.is_alive()
     with pytest.raises(OSError):
         urlopen(endpoint)
+
+
+def test_the_users_own_aws_setup_takes_no_part(monkeypatch):
+    for name, value in {
+        "AWS_PROFILE": "absent", "AWS_CA_BUNDLE": "/nowhere", "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_CONFIG_FILE": "/nowhere", "AWS_MAX_ATTEMPTS": "many", "AWS_DEFAULT_REGION": "mars-1",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    with S3Server() as server:
+        server.put("a", b"hello")
+        assert server.client.get_object(Bucket=server.bucket, Key="a")["Body"].read() == b"hello"

@@ -59,8 +59,7 @@ class FtpBody(Body):
         if self._over:
             return 0
         if self._left == 0 and self._cut_short:
-            self._over = True
-            await self._transfer.leave()
+            await self.finish()
             return 0
         with told(self.url):
             if self._left == 0:
@@ -74,6 +73,12 @@ class FtpBody(Body):
             if count and self._left is not None:
                 self._left -= count
             return count or await self._end(0)
+
+    async def finish(self) -> None:
+        """End a part that its reader has left, so that the control connection can serve the next one."""
+        if self._cut_short and not self._over and self._stopped is None:
+            self._over = True
+            await self._transfer.leave()
 
     def abort(self, error: FetchError) -> bool:
         """Close the connections; whoever reads is given the error."""

@@ -6,11 +6,14 @@ aioftp fails on a reply of several lines as soon as one of them begins with othe
 
 from __future__ import annotations
 
+import asyncio
 import re
+import socket
 
 import aioftp
 
 from ..._model.errors import ProtocolViolation
+from ..race import race
 from .replies import Lost
 
 LONGEST = 64 * 1024  # characters of one reply, all lines together
@@ -19,6 +22,20 @@ _LINE = re.compile(r"([1-5]\d\d)(?:([ -])(.*))?\Z", re.DOTALL)
 
 class ReplyClient(aioftp.Client):
     """A client whose replies are framed as RFC 959 says, and of bounded length."""
+
+    async def _open_connection(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to the first address that answers, and lose no socket when cancelled."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        sock, errors = await race(loop, [(family, place) for family, _, _, _, place in found])
+        if sock is None:
+            raise errors[0]
+        try:
+            name = host if self.ssl else None
+            return await asyncio.open_connection(sock=sock, ssl=self.ssl, server_hostname=name)
+        except BaseException:
+            sock.close()
+            raise
 
     async def parse_response(self) -> tuple[aioftp.Code, list[str]]:
         """Read one reply, however many lines it has."""

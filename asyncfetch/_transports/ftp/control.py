@@ -8,7 +8,6 @@ something else. 421 makes it unusable for good. Paths are relative to where the 
 
 from __future__ import annotations
 
-import asyncio
 import re
 import socket
 from contextlib import suppress
@@ -22,13 +21,12 @@ from .client import ReplyClient
 from .replies import Refused, Reply
 
 if TYPE_CHECKING:
+    import asyncio
     import ssl
-    from typing import Any
 
 KEEPALIVE = 60  # seconds of silence after which the kernel probes, so that no router forgets us during a long transfer
 # said anew for each handshake, as a context of the user's may serve HTTP, too; vsftpd 3.0.4 insists on the right one
 ALPN = ["ftp"]
-HAPPY_EYEBALLS = 0.25  # seconds (RFC 8305 section 5)
 _SIZE = re.compile(r"\s*(\d{1,19})\s*\Z", re.ASCII)
 _TIME = re.compile(r"\s*(\d{14}(?:\.\d+)?)\s*\Z", re.ASCII)  # RFC 3659 section 2.3
 
@@ -51,8 +49,7 @@ class Control:
 
     def __init__(self, host: str, *, patience: float | None) -> None:
         # one character a byte: see paths.py. No timeouts of aioftp's, each of which would cost a task
-        extras: dict[str, Any] = {"happy_eyeballs_delay": HAPPY_EYEBALLS} if _has_happy_eyeballs() else {}
-        self._client = ReplyClient(encoding="latin-1", **extras)
+        self._client = ReplyClient(encoding="latin-1")
         self._patience = patience
         self.host = host
         self.context: ssl.SSLContext | None = None  # of the data connections, too
@@ -243,10 +240,6 @@ class Control:
                 with suppress(OSError):
                     await self._client.stream.writer.wait_closed()
         self.drop()
-
-
-def _has_happy_eyeballs() -> bool:
-    return isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop)  # uvloop's is none, and has none
 
 
 def _spoken(reader: asyncio.StreamReader) -> bool:

@@ -45,11 +45,6 @@ class SecureDataConnection(DataConnection):
         await self._shaken
         self._shaken = None
 
-    @property
-    def resumed(self) -> bool:
-        """Whether the session of the control connection was resumed."""
-        return bool(self._tls.session_reused)
-
     def _shake(self) -> None:
         if self._shaken is None or self._shaken.done():
             return
@@ -58,15 +53,20 @@ class SecureDataConnection(DataConnection):
         except ssl.SSLWantReadError:
             self._send()
             if self._closed:
-                self._shaken.set_exception(self._lost or ConnectionResetError("it was closed during the TLS handshake"))
+                self._refuse(self._lost or ConnectionResetError("it was closed during the TLS handshake"))
         except (ssl.SSLError, OSError, ValueError) as error:  # ValueError: a certificate that truststore cannot read
             self._send()
-            self._shaken.set_exception(error)
+            self._refuse(error)
         else:
             self._send()
             if self._transport is not None and not self._closed:
                 self._transport.pause_reading()
             self._shaken.set_result(None)
+
+    def _refuse(self, error: Exception) -> None:
+        assert self._shaken is not None
+        self._shaken.set_exception(error)
+        self._shaken.exception()  # who shook hands may be cancelled just now: that nobody hears of it is no mistake
 
     def _send(self) -> None:
         if self._outgoing.pending and self._transport is not None and not self._transport.is_closing():

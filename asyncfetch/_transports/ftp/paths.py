@@ -7,6 +7,8 @@ Rules:
 * A name has no query in this scheme: what stands behind ``?`` belongs to the name, as in curl and browsers.
 * Commands are text of one byte a character (Latin-1), so that any byte can be named; `wire` and `shown` translate
   between that, the server's encoding and Python's text. Percent-encoded bytes that are not UTF-8 go out as they are.
+* The byte 0xFF, which UTF-8 never has, goes out as it is: proftpd takes it for Telnet's (RFC 854), and would want two;
+  vsftpd and pure-ftpd would look for a name with two.
 * CR, LF and NUL would end the command and begin another: they are refused here, before a byte is sent.
 """
 

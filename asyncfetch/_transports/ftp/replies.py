@@ -27,6 +27,7 @@ from ..._model.errors import (
     TransientError,
     Untrusted,
 )
+from ..distrust import Party, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +95,7 @@ def error_of(reply: Reply, command: str) -> FetchError:
     return kind(f"the server answered {command} with: {reply}", status=code)
 
 
-def error_from(error: BaseException, *, connecting: bool = False) -> FetchError | None:
+def error_from(error: BaseException, *, host: str = "", connecting: bool = False) -> FetchError | None:
     """Give the error of the tree that an exception stands for; None where it is not ours to translate."""
     if isinstance(error, FetchError):
         return error
@@ -107,7 +108,7 @@ def error_from(error: BaseException, *, connecting: bool = False) -> FetchError 
     if isinstance(error, TimeoutError):
         return TimedOut(str(error) or "the server did not answer in time")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Untrusted(f"TLS: {getattr(error, 'verify_message', None) or error}")
+        return explain(error, Party(host), None)
     if isinstance(error, ssl.SSLError):
         what = getattr(error, "reason", None) or str(error)
         return Untrusted(f"TLS: {what}") if connecting else Interrupted(f"TLS broke off: {what}")
@@ -127,7 +128,7 @@ def told(url: Url, *, connecting: bool = False) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        ours = error_from(error, connecting=connecting)
+        ours = error_from(error, host=url.host, connecting=connecting)
         if ours is None:
             raise
         if ours.url is None:

@@ -126,7 +126,9 @@ async def _shaken(transfer: Transfer, shaking: asyncio.Future[None]) -> None:
         if isinstance(error, TimeoutError) or type(error).__name__ == "SSLCertVerificationError":
             raise
         # the server knows better why: vsftpd ends the handshake, then says 522 when it misses the session
-        reply = await transfer.end()
-        if reply.code >= 500:
+        reply = None
+        with anyio.move_on_after(CURTAIN):
+            reply = await transfer.end()
+        if reply is not None and reply.code >= 500:
             raise Untrusted(f"the data connection was not secured: {reply}", status=reply.code) from error
         raise

@@ -29,13 +29,14 @@ from .transfer import start
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from typing import Any
 
     from ..._model.exchange import Body, Request
     from ..._model.settings import Settings
     from ..._model.url import Url
     from .control import Control
+    from .credentials import Login
     from .transfer import Transfer
 
 
@@ -53,13 +54,17 @@ class AsyncioFtpTransport:
     def __repr__(self) -> str:
         return f"<AsyncioFtpTransport {self._pool}>"
 
+    def login(self, url: Url) -> Login:
+        """Give who we are to the server of a URL."""
+        return self._credentials.of(url)
+
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncIterator[Body]:
         """Make one exchange. Raises errors of the tree."""
         url, timings = request.url, Timings()
         path = file_path_of(url, self._encoding)
         login = self._credentials.of(url)
-        async with self._pool.lend(url, login, timings, lambda control: control.about(path)) as (control, about):
+        async with self._pool.lend(url, login, timings, _asking(request, path)) as (control, about):
             validator = _validator(url, about)
             if request.unless is not None and _proves(validator, request.unless):
                 yield NoBody(url, validator, timings)
@@ -71,6 +76,7 @@ class AsyncioFtpTransport:
                 body = FtpBody(url, transfer, validator, answer=answer, offset=offset, end=end)
                 body.timings = timings
                 yield body
+                await body.finish()
             finally:
                 await transfer.aclose()
 
@@ -79,7 +85,7 @@ class AsyncioFtpTransport:
         url = request.url
         path = file_path_of(url, self._encoding)
         login = self._credentials.of(url)
-        async with self._pool.lend(url, login, Timings(), lambda control: control.about(path)) as (control, about):
+        async with self._pool.lend(url, login, Timings(), _asking(request, path)) as (control, about):
             if about.size is None:
                 with told(url):
                     more = await self._otherwise(control, path, about)
@@ -137,6 +143,17 @@ class AsyncioFtpTransport:
                 trust, trust_env = self._settings.trust, self._settings.trust_env
                 self._context = await anyio.to_thread.run_sync(lambda: tls_context(trust, trust_env=trust_env))
         return self._context
+
+
+def _asking(request: Request, path: str) -> Callable[[Control], Awaitable[About]]:
+    """Give what is asked first on a connection: whether we may ask at all, then about the file."""
+
+    async def ask(control: Control) -> About:
+        if request.ready is not None:
+            request.ready(request.url)
+        return await control.about(path)
+
+    return ask
 
 
 def _validator(url: Url, about: About) -> Validator:

@@ -2,7 +2,9 @@
 
 Rules:
 
-* Order: an Authorization header of the caller's; ``auth=``, the longest prefix first; the URL's userinfo; netrc.
+* Order: an Authorization header of the caller's; ``auth=``, the longest prefix first; the URL's userinfo; netrc; the
+  token store. A `Keyring` in ``auth=`` comes last: it is asked when what was sent, or nothing, was answered with 401,
+  while the exchange has not left the origin it began at.
 * A prefix is scheme, host, port and whole path segments, compared as such after dot segments and percent-encoding are
   resolved, so that neither `https://h.example.evil.test/` nor `/private/../other` gets what belongs to
   `https://h.example/private`. A path that could be read in two ways (an encoded slash beside `..`) matches nothing.
@@ -18,13 +20,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from ..._model.errors import InvalidUrl, MistakeError
-from ..._model.settings import Bearer
+from ..._model.settings import Bearer, Keyring
 from ..._model.url import Url
+from . import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..._policy.redirects import Route
+    from .keyring import Asked
+    from .tokens import Site
 
     # the value of an Authorization header, or an httpx.Auth to drive
     Credential = str | Any
@@ -35,7 +40,11 @@ _log = logging.getLogger("asyncfetch")
 class _Place(NamedTuple):
     origin: tuple[str, str, int | None]
     segments: tuple[str, ...]
-    credential: Credential
+    credential: Any  # Credential | Keyring; an httpx.Auth has no type of ours
+    prefix: str
+
+    def __repr__(self) -> str:
+        return f"_Place({self.origin!r}, {self.segments!r}, ***)"
 
 
 class Credentials:
@@ -48,36 +57,71 @@ class Credentials:
         places = [_place(prefix, value) for prefix, value in (auth or {}).items()]
         self._places = sorted((place for place in places if place), key=lambda place: -len(place.segments))
         self._netrc_path = _netrc_path(env)
-        self._netrc: dict[str, str] | None = None if self._netrc_path else {}
-
-    @property
-    def needs_loading(self) -> bool:
-        """Whether `load` has a file to read yet."""
-        return self._netrc is None
+        self._netrc: dict[str, str] = {}
+        self._sites: list[Site] = []
+        self._env = dict(env)
+        self._asked: Asked | None = None
+        self.needs_loading = bool(env)  # `load` has files to look for
 
     @property
     def idle(self) -> bool:
         """Whether nothing is stored anywhere, so that only a URL can hold credentials."""
-        return not self._places and self._netrc == {}
+        return not (self._places or self._netrc or self._sites)
 
     def load(self) -> None:
-        """Read the netrc file, once; it blocks for as long as the disk does."""
-        if self._netrc is None and self._netrc_path is not None:
+        """Read the netrc file and the token store, once; it blocks for as long as the disk does."""
+        if self._netrc_path is not None:
             self._netrc = _read_netrc(*self._netrc_path)
+        self._sites = tokens.read_sites(self._env)
+        self.needs_loading = False
 
     def of(self, route: Route) -> Credential | None:
         """Give what may be shown where the route is now: an Authorization value, an httpx.Auth, or None."""
-        url = route.url
-        if self._places and (segments := _segments(url.path)) is not None:
-            for place in self._places:
-                if place.origin == url.origin and segments[: len(place.segments)] == place.segments:
-                    return place.credential
+        place = self._place_of(route.url)
+        if place is not None and not isinstance(place.credential, Keyring):
+            return place.credential
+        if place is not None and self._asked is not None and not route.strayed:
+            keyring: Keyring = place.credential
+            said = self._asked.get(place.prefix, _user(keyring, route))
+            if said is not None:
+                return said
         asked = route.userinfo_of
         if asked is not None and asked.userinfo is not None:
             return basic(asked.user or "", asked.password or "")
         if self._netrc and not route.downgraded:
-            return self._netrc.get(url.host)
+            return self._netrc.get(route.url.host)
         return None
+
+    def token_for(self, route: Route) -> tuple[Url, str] | None:
+        """Give the URL to ask with the token of its site in it, and that token; None: there is none for it."""
+        return tokens.with_token(route.url, self._sites) if self._sites else None
+
+    async def after_refusal(self, route: Route) -> str | None:
+        """Ask the keyring of the place, if it has one that was not asked yet; gives an Authorization value to try."""
+        place = None if route.strayed else self._place_of(route.url)
+        if place is None or not isinstance(place.credential, Keyring):
+            return None
+        from .keyring import Asked
+
+        self._asked = self._asked or Asked()
+        user = _user(place.credential, route)
+        if (place.prefix, user) in self._asked:
+            return None
+        authority = route.url.authority
+        return await self._asked.ask(place.credential, (place.prefix, authority), user, basic)
+
+    def _place_of(self, url: Url) -> _Place | None:
+        if self._places and (segments := _segments(url.path)) is not None:
+            for place in self._places:
+                if place.origin == url.origin and segments[: len(place.segments)] == place.segments:
+                    return place
+        return None
+
+
+def _user(keyring: Keyring, route: Route) -> str | None:
+    """Give the user to ask for: the keyring's own, else the one in the URL."""
+    asked = route.userinfo_of
+    return keyring.user or (None if asked is None else asked.user) or None
 
 
 def basic(user: str, password: str) -> str:
@@ -97,7 +141,7 @@ def _place(prefix: str, value: object) -> _Place | None:
     segments = _segments(url.path)
     if url.userinfo is not None or url.query is not None or segments is None:
         raise MistakeError(f"the prefix `{url}` of auth= is not scheme, host, port and path alone")
-    return _Place(url.origin, segments[:-1] if segments[-1] == "" else segments, _credential(url, value))
+    return _Place(url.origin, segments[:-1] if segments[-1] == "" else segments, _credential(url, value), url.reveal())
 
 
 def _credential(url: Url, value: object) -> Credential:
@@ -107,10 +151,10 @@ def _credential(url: Url, value: object) -> Credential:
         return f"Bearer {value.token}"
     if isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, str) for part in value):
         return basic(*value)
-    if hasattr(value, "async_auth_flow"):
+    if isinstance(value, Keyring) or hasattr(value, "async_auth_flow"):
         return value
     raise MistakeError(
-        f"the credentials for `{url}` are (user, password), Bearer(token) or httpx.Auth, not {type(value).__name__}"
+        f"the credentials for `{url}` are (user, password), Bearer, Keyring or httpx.Auth, not {type(value).__name__}"
     )
 
 

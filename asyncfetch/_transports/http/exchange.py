@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..._model.digest import Digest, new_hash
+from ..._model.errors import DigestMismatch
 from ..._model.exchange import Body
 
 if TYPE_CHECKING:
@@ -55,13 +57,17 @@ class HttpBody(Body):
         self.abort = reply.abort  # type: ignore[method-assign]  # likewise
         self.abortable = reply.abortable
         self.timings = reply.timings
-        self.answer, self.offset, self.size, self.validator, self.digests, self.content_type = reading
+        self.answer, self.offset, self.size, self.validator, self.digests, self.content_type, _ = reading
         self.url = route.url
         self.chain = route.chain
 
     async def fill(self, into: memoryview) -> int:
         """Put the next bytes into the buffer; see `Stream.fill`."""
         return await self._reply.fill(into)
+
+    def header(self, name: str) -> str | None:
+        """Give a header of the reply by its lower-case name."""
+        return self._reply.header(name)
 
     @property
     def ended(self) -> bool:  # type: ignore[override]  # the lane knows
@@ -72,3 +78,34 @@ class HttpBody(Body):
     def landed(self) -> int:  # type: ignore[override]  # the lane counts, in the reply
         """Bytes that a fill under way has already put into its buffer."""
         return self._reply.landed
+
+
+class ProvenPart(HttpBody):
+    """A part that came with a digest of its own (RFC 9530 section 2, Content-Digest), checked at its end.
+
+    The digest of the whole says whether a file is right, this one who spoiled it. Hardly any server sends one with a
+    206, so it is computed here, where it costs nobody else anything.
+    """
+
+    def __init__(self, reply: Reply, reading: Reading, route: Route) -> None:
+        super().__init__(reply, reading, route)
+        (self._declared,) = reading.part
+        self._hash = new_hash(self._declared.algorithm)
+        self._proven = False
+        self.fill = self._fill_and_hash  # type: ignore[method-assign]  # in place of the lane's own
+
+    async def _fill_and_hash(self, into: memoryview) -> int:
+        count = await self._reply.fill(into)
+        if count:
+            self._hash.update(into[:count])
+            return count
+        found = Digest.of(self._declared.algorithm, self._hash.hexdigest())
+        if found != self._declared:
+            raise DigestMismatch(f"this part of it has {found}, it declared {self._declared}", url=self.url)
+        self._proven = True
+        return 0
+
+    @property
+    def ended(self) -> bool:  # type: ignore[override]  # as above
+        """No byte follows, and those that came are the ones declared."""
+        return self._proven

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..._model.errors import (
-    AccessDenied,
     ConnectFailed,
     FetchError,
     Interrupted,
@@ -17,12 +16,11 @@ from ..._model.errors import (
     ProtocolViolation,
     TimedOut,
     UnsupportedScheme,
-    Untrusted,
 )
+from ..distrust import Party, causes, explain, find
+from .tunnel import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ..._model.url import Url
 
 # name -> what it becomes, and what to say; most specific first is not needed, the exception's own classes are walked
@@ -60,11 +58,17 @@ def kinds() -> frozenset[str]:
     return frozenset(_KINDS)
 
 
-def translate(error: Exception, url: Url, *, http2: bool = False) -> FetchError:
-    """Say in our terms what went wrong on the way to ``url``; the caller raises it from ``error``."""
-    distrust = _distrust(error)
+def translate(
+    error: Exception, url: Url, *, http2: bool = False, proxy: Url | None = None, tunnelled: bool = False
+) -> FetchError:
+    """Say in our terms what went wrong on the way to ``url``; the caller raises what this gives from the error.
+
+    ``proxy`` is on the way; ``tunnelled``: TLS with it was over, if there was any, and that with the host had begun.
+    """
+    distrust = find(error)
     if distrust is not None:
-        return Untrusted(f"the certificate of {url.host} does not verify: {distrust}", url=url)
+        its_own = proxy is not None and proxy.scheme == "https" and not tunnelled
+        return explain(distrust, Party(url.host, proxy, is_proxy=its_own), url)
     kind, reason = next((_KINDS[c.__name__] for c in type(error).__mro__ if c.__name__ in _KINDS), (None, ""))
     said = _first_words(error)
     if kind is None:
@@ -74,46 +78,24 @@ def translate(error: Exception, url: Url, *, http2: bool = False) -> FetchError:
     elif kind is MistakeError and http2 and type(error).__name__ == "LocalProtocolError":
         # h2 blames us for using a stream that the far end has just closed
         kind, reason = Interrupted, "the connection ended early"
-    elif type(error).__name__ == "ProxyError" and said.startswith("407"):
-        return refused_by_proxy(url, said)
+    elif proxy is not None and type(error).__name__ == "ProxyError" and said[:3] in {"403", "407", "429", "503"}:
+        return refusal(int(said[:3]), [], proxy, url)
+    if proxy is not None and type(error).__name__ == "ProxyError" and _unknown_to_socks(proxy, said):
+        return refusal(407, [], proxy, url)
+    if proxy is not None and kind is ConnectFailed:
+        return kind(f"{reason}{f': {said}' if said else ''} (by the proxy `{proxy}`)", url=url)
     return kind(f"{reason}: {said}" if said else reason, url=url)
 
 
-def refused_by_proxy(url: Url, said: str) -> AccessDenied:
-    """Say that the proxy wants to know who we are."""
-    return AccessDenied(
-        f"the proxy answered {said}", url=url, status=407, hint="give its user and password in the proxy's URL"
-    )
-
-
-def _distrust(error: BaseException) -> str | None:
-    """Find a failed verification among the causes, and give OpenSSL's or the system's reason."""
-    from ssl import SSLCertVerificationError
-
-    for cause in _causes(error):
-        if isinstance(cause, SSLCertVerificationError):
-            return getattr(cause, "verify_message", None) or str(cause)
-    return None
+def _unknown_to_socks(proxy: Url, said: str) -> bool:
+    """Tell whether a SOCKS proxy wants to know who we are (RFC 1929), which has no number of its own."""
+    return proxy.scheme.startswith("socks") and ("username" in said.lower() or said.startswith("Requested "))
 
 
 def _first_words(error: BaseException) -> str:
-    for cause in _causes(error):
+    for cause in causes(error):
         text = str(getattr(cause, "strerror", None) or cause).strip()
         # anyio sums up several addresses; the first address's own reason says more
         if text and text != "All connection attempts failed":
             return text.splitlines()[0]
     return ""
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Walk the error and what it came from, groups included; each once."""
-    waiting, seen = [error], set[int]()
-    while waiting:
-        one = waiting.pop(0)
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        if isinstance(one, BaseExceptionGroup):
-            waiting.extend(one.exceptions)
-        waiting.extend(cause for cause in (one.__cause__, one.__context__) if cause is not None)

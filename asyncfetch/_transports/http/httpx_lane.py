@@ -7,15 +7,18 @@ and a queue of httpcore's fails at 2000 waiting requests.
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from anyio import CancelScope, Lock, fail_after, to_thread
 
-from ..._model.errors import MistakeError
+from ..._model.errors import FetchError, MistakeError
+from ..quiet import hush, quietly
 from . import _httpx
-from .httpx_errors import refused_by_proxy, translate
+from .httpx_errors import translate
 from .httpx_reply import HttpxReply, Trace
+from .tunnel import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from ..._model.settings import Settings
     from ..._model.url import Url
 
+_FORWARDING = frozenset({"http", "https"})  # proxies that are told the URL where it is plain http
+_LOGGING = ("httpcore", "httpcore2", "h2", "hpack")
 _IDLE = 30.0  # seconds an unused connection is kept; many servers close theirs after 60
 
 
@@ -48,9 +53,11 @@ class HttpxLane:
         # httpcore's own form; there is no wait for the pool
         self._timeouts = {"connect": patience.connect, "read": patience.read, "write": patience.read, "pool": None}
 
-    def send(self, method: str, url: Url, headers: list[tuple[str, str]]) -> AbstractAsyncContextManager[Reply]:
+    def send(
+        self, method: str, url: Url, headers: list[tuple[str, str]], ready: Callable[[Url], None] | None = None
+    ) -> AbstractAsyncContextManager[Reply]:
         """Send a request without a body and give the reply once its head is here."""
-        return _Exchange(self, method, url, headers)
+        return _Exchange(self, method, url, headers, ready)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -64,17 +71,20 @@ class HttpxLane:
         proxy = self._proxy_for(url)
         transport = self._transports.get(proxy) or await self._transport(proxy)
         try:
-            with fail_after(self._patience_with(proxy)):
+            with fail_after(self._patience), quietly():
                 response = await transport.handle_async_request(self._request(method, url, headers, trace))
+        except FetchError:  # of the trace: it is not to be sent now
+            raise
         except Exception as error:
-            raise translate(error, url, http2=trace.http2) from error
+            raise translate(error, url, http2=trace.http2, proxy=proxy, tunnelled=trace.tunnelled) from error
         except BaseException:
             if trace.http2:
                 await self.abandon(url)
             raise
-        if response.status_code == 407 and proxy is not None:
+        # beyond a tunnel it would be the host's own word
+        if response.status_code == 407 and proxy is not None and url.scheme == "http" and proxy.scheme in _FORWARDING:
             await response.stream.aclose()
-            raise refused_by_proxy(url, "407 Proxy Authentication Required")
+            raise refusal(407, [], proxy, url)
         return response
 
     async def abandon(self, url: Url) -> None:
@@ -91,10 +101,14 @@ class HttpxLane:
                 if connection.info().startswith(ours):
                     await connection.aclose()
 
-    def _patience_with(self, proxy: Url | None) -> float | None:
-        """Bound the whole way to a head through a SOCKS proxy: httpcore 1.0.9 waits for the proxy's words for ever."""
+    @property
+    def _patience(self) -> float | None:
+        """Bound the whole way to the end of a head: to httpcore 1.0.9 each byte that trickles is a new beginning.
+
+        It also waits for the words of a SOCKS proxy for ever.
+        """
         patience = self._settings.timeouts
-        if proxy is None or not proxy.scheme.startswith("socks") or patience.connect is None or patience.read is None:
+        if patience.connect is None or patience.read is None:
             return None
         return patience.connect + patience.read
 
@@ -124,7 +138,7 @@ class HttpxLane:
             tls = context if proxy.scheme == "https" else None
             way = httpx.Proxy(proxy.reveal(), ssl_context=tls)
         try:
-            return httpx.AsyncHTTPTransport(
+            made = httpx.AsyncHTTPTransport(
                 verify=context,
                 trust_env=False,
                 http2=self._settings.http2,
@@ -135,6 +149,8 @@ class HttpxLane:
                 ),
                 proxy=way,
             )
+            hush(*_LOGGING)
+            return made
         except ImportError as error:
             needs = "asyncfetch[http2]" if self._settings.http2 and "http2" in str(error) else "asyncfetch[socks]"
             raise MistakeError(str(error), hint=f"install {needs}") from error
@@ -155,16 +171,24 @@ class _ExactUrl:
 class _Exchange:
     """One request and its reply, as a context."""
 
-    __slots__ = ("_asked", "_lane", "_reply")
+    __slots__ = ("_asked", "_lane", "_ready", "_reply")
 
-    def __init__(self, lane: HttpxLane, method: str, url: Url, headers: list[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        lane: HttpxLane,
+        method: str,
+        url: Url,
+        headers: list[tuple[str, str]],
+        ready: Callable[[Url], None] | None,
+    ) -> None:
+        self._ready = None if ready is None else partial(ready, url)
         self._lane = lane
         self._asked = method, url, headers
         self._reply: HttpxReply | None = None
 
     async def __aenter__(self) -> Reply:
         method, url, headers = self._asked
-        trace, began = Trace(), perf_counter()
+        trace, began = Trace(self._ready), perf_counter()
         response = await self._lane.open(method, url, headers, trace)
         timings = trace.timings
         timings.first_byte = max(0.0, perf_counter() - began - timings.connect - timings.tls)

@@ -12,10 +12,11 @@ from anyio import CancelScope, move_on_after
 from ..._model.errors import Interrupted, ProtocolViolation
 from ..._model.exchange import Reply, Timings
 from ..._policy.fields import length
+from ..quiet import quietly
 from .httpx_errors import translate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from ..._model.url import Url
 
@@ -31,9 +32,11 @@ class Trace:
     It also closes what httpcore leaves open: the stream to a SOCKS proxy that said no, or not enough.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ready: Callable[[], None] | None = None) -> None:
         self.timings = Timings()
         self.http2 = False
+        self.tunnelled = False  # TLS with the host, beyond a proxy, has begun
+        self._ready = ready  # asked right before the request is written
         self._began = 0.0
         self._stream: Any = None
 
@@ -41,7 +44,11 @@ class Trace:
         """Take one event."""
         who, _, event = name.partition(".")
         what, _, when = event.rpartition(".")
-        self.http2 = self.http2 or (who == "http2" and what == "send_request_headers")
+        if what == "send_request_headers" and who.startswith("http"):
+            self.http2 = self.http2 or who == "http2"
+            if when == "started" and self._ready is not None:
+                self._ready()
+        self.tunnelled = self.tunnelled or (who in {"proxy", "socks"} and what == "start_tls")
         phase = _PHASES.get(what)
         if phase is None:
             return
@@ -117,7 +124,8 @@ class HttpxReply(Reply):
             return None
         self._begun = True
         try:
-            part = await anext(self._parts, None)
+            with quietly():
+                part = await anext(self._parts, None)
         except BaseException:
             self._over = True
             raise

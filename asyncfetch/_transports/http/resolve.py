@@ -2,15 +2,25 @@
 
 A thousand fetches from one host that begin together would otherwise be a thousand lookups in a thread each. The cache
 is short because names move: it bridges a burst, it does not replace the resolver of the machine.
+
+Rules: a question to a name server that is silent cannot be taken back. It is therefore asked in a thread of our own
+that nobody waits for at the end, neither the event loop nor the interpreter: in the loop's own executor it would delay
+both, by half a minute with glibc's defaults. THREADS may be under way at a time; who is cancelled leaves at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CACHE_SECONDS = 5.0
+THREADS = 32  # questions under way, those included that nobody waits for any more
 _CACHE_LIMIT = 1024  # names
 
 Address = tuple[int, tuple[Any, ...]]  # family, and what connect() takes
@@ -19,12 +29,13 @@ Address = tuple[int, tuple[Any, ...]]  # family, and what connect() takes
 class Resolver:
     """Resolves names on one loop."""
 
-    __slots__ = ("_known", "_loop", "_pending")
+    __slots__ = ("_known", "_loop", "_pending", "_places")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._known: dict[tuple[str, int], tuple[float, list[Address]]] = {}
         self._pending: dict[tuple[str, int], _Lookup] = {}
+        self._places = asyncio.Semaphore(THREADS)
 
     async def resolve(self, host: str, port: int) -> list[Address]:
         """Give the addresses of a host, families taking turns (RFC 8305 section 4). Raises OSError."""
@@ -52,7 +63,8 @@ class Resolver:
         return lookup.task.result()
 
     async def _look_up(self, host: str, port: int) -> list[Address]:
-        found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        await self._places.acquire()
+        found = await ask_aside(self._loop, host, port, self._places.release)
         addresses = _interleave([(int(family), address) for family, _, _, _, address in found])
         if len(self._known) >= _CACHE_LIMIT:
             self._known.clear()
@@ -62,6 +74,34 @@ class Resolver:
     def forget(self, host: str, port: int) -> None:
         """Ask anew next time: none of the addresses known answered."""
         self._known.pop((host, port), None)
+
+
+def ask_aside(
+    loop: asyncio.AbstractEventLoop, host: str, port: int, then: Callable[[], object]
+) -> asyncio.Future[list[Any]]:
+    """Call getaddrinfo in a thread that nobody has to wait for; ``then`` is called on the loop when it has ended."""
+    answer: asyncio.Future[list[Any]] = loop.create_future()
+
+    def settle(found: list[Any] | None, error: Exception | None) -> None:
+        then()
+        if answer.done():  # who asked was cancelled
+            return
+        if error is None:
+            answer.set_result(found or [])
+        else:
+            answer.set_exception(error)
+
+    def ask() -> None:
+        found, failed = None, None
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except Exception as error:  # noqa: BLE001 - raised again where it was asked for
+            failed = error
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(settle, found, failed)
+
+    threading.Thread(target=ask, name="asyncfetch-name", daemon=True).start()
+    return answer
 
 
 class _Lookup:

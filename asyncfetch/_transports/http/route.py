@@ -25,21 +25,20 @@ _OURS = frozenset({
 class Route:
     """The way to an origin. ``host`` and ``port`` are the origin's, ``secure`` says TLS; ``proxy`` is on the way.
 
-    ``forward``: the proxy is given the whole URL (http), rather than asked for a tunnel (https).
+    ``forward``: the proxy is given the whole URL (http, ftp), rather than asked for a tunnel (https).
     """
 
     __slots__ = ("_after", "_before", "_block", "_headers", "forward", "host", "port", "proxy", "secure", "shelf")
 
     def __init__(self, url: Url, proxy: Url | None, shelf: Shelf) -> None:
         scheme, self.host, port = url.origin
-        assert port is not None
-        self.port = port
+        self.port = port or 0  # of ftp, which a proxy speaks for us, it says none
         self.secure = scheme == "https"
         self.proxy = proxy
         self.forward = proxy is not None and not self.secure
         self.shelf = shelf
         authority = url.authority
-        self._before = f"http://{authority}" if self.forward else ""
+        self._before = f"{scheme}://{authority}" if self.forward else ""
         self._after = f" HTTP/1.1\r\nHost: {authority}\r\n"
         if self.forward and proxy is not None:
             self._after += proxy_authorization(proxy)
@@ -80,4 +79,4 @@ def shelf_name(url: Url, proxy: Url | None) -> str:
         return origin
     # the credentials are one client's settings: one proxy, one pair; the connection is the proxy's for plain http
     by = f"{proxy.scheme}://{proxy.authority}"
-    return by if url.scheme == "http" else f"{origin} by {by}"
+    return by if url.scheme != "https" else f"{origin} by {by}"

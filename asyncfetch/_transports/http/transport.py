@@ -6,9 +6,7 @@ is drained where little of it is left, so that its connection serves the next re
 
 from __future__ import annotations
 
-import logging
 import os
-import warnings
 from contextlib import suppress
 from dataclasses import replace
 from time import time
@@ -16,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from anyio import Lock, move_on_after, to_thread
 
-from ..._model.errors import FetchError, RangeRefused, UnsupportedScheme
+from ..._model.errors import FetchError, RangeRefused, SourceError, TransientError, UnsupportedScheme
 from ..._model.exchange import Stat
 from ..._policy.answers import read
 from ..._policy.fields import date
 from ..._policy.redirects import STATUSES, Route
+from ..proxies import ProxyRoutes
 from .credentials import Credentials
-from .exchange import HttpBody, headers_for
+from .exchange import HttpBody, ProvenPart, headers_for
 from .lanes import Lanes
-from .proxies import ProxyRoutes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
     from ssl import SSLContext
     from types import TracebackType
@@ -35,10 +33,8 @@ if TYPE_CHECKING:
     from ..._model.exchange import Body, Entry, Reply, Request
     from ..._model.settings import Settings
     from ..._model.url import Url
-    from ..._policy.answers import Reading
     from ..registry import Lend
 
-_log = logging.getLogger("asyncfetch")
 _DRAINED = 16 * 1024  # bytes of an unwanted body that cost less than a new connection
 _DRAIN_TIME = 0.25  # seconds
 _ASK_ANEW = frozenset({403, 405, 501})  # to HEAD: unknown, or not signed for (a presigned URL is for one method)
@@ -70,9 +66,11 @@ class HttpTransport:
         """Open the body of ``request.url``. Raises what `asyncfetch._policy.answers` and the lanes say."""
         return _Opening(self, request, "GET")
 
-    def send(self, method: str, url: Url, headers: list[tuple[str, str]]) -> AbstractAsyncContextManager[Reply]:
+    def send(
+        self, method: str, url: Url, headers: list[tuple[str, str]], ready: Callable[[Url], None] | None = None
+    ) -> AbstractAsyncContextManager[Reply]:
         """Make one exchange as it is, on the lane for the URL; see `Exchanger`."""
-        return self._lanes.lane(url).send(method, url, headers)
+        return self._lanes.lane(url).send(method, url, headers, ready)
 
     async def stat(self, request: Request) -> Stat:
         """Ask with HEAD; where that is refused, with a GET that is left as soon as its head is here."""
@@ -101,8 +99,6 @@ class HttpTransport:
                 from ..trust import tls_context
 
                 trust, trust_env = self.settings.trust, self.settings.trust_env
-                if trust.verify is False:
-                    warnings.warn("asyncfetch does not verify certificates (Trust.verify is False)", stacklevel=2)
                 self._context = await to_thread.run_sync(lambda: tls_context(trust, trust_env=trust_env))
             return self._context
 
@@ -114,7 +110,7 @@ class HttpTransport:
 class _Opening:
     """One body, as a context: in through redirects and challenges, out by letting go of the connection."""
 
-    __slots__ = ("_exchange", "_method", "_reply", "_request", "_transport")
+    __slots__ = ("_chain", "_exchange", "_method", "_reply", "_request", "_transport")
 
     def __init__(self, transport: HttpTransport, request: Request, method: str) -> None:
         self._transport = transport
@@ -122,6 +118,7 @@ class _Opening:
         self._method = method
         self._exchange: AbstractAsyncContextManager[Reply] | None = None
         self._reply: Reply | None = None
+        self._chain: tuple[str, ...] = ()
 
     async def __aenter__(self) -> Body:
         request, transport = self._request, self._transport
@@ -133,7 +130,9 @@ class _Opening:
                     break
                 await self._leave()
                 route.follow(reply.status, [value for name, value in reply.headers if name == "location"])
-            return HttpBody(reply, self._read(route, reply), route)
+            self._chain = route.chain
+            reading = read(self._request, reply.status, reply.headers, now=time(), url=route.url)
+            return (ProvenPart if reading.part else HttpBody)(reply, reading, route)
         except FetchError as error:
             if route.chain:
                 error.url, error.chain = str(route.url), route.chain
@@ -147,14 +146,10 @@ class _Opening:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         exchange, self._exchange = self._exchange, None
+        if isinstance(error, SourceError | TransientError) and self._chain and not error.chain:
+            error.chain = self._chain  # whoever reads the body fails at the end of a chain, too
         if exchange is not None:
             await exchange.__aexit__(kind, error, trace)
-
-    def _read(self, route: Route, reply: Reply) -> Reading:
-        reading = read(self._request, reply.status, reply.headers, now=time(), url=route.url)
-        if _log.isEnabledFor(logging.DEBUG):
-            _log.debug("%s %s: %d, %s", self._method, route.url, reply.status, reading.answer.value)
-        return reading
 
     async def _ask(self, route: Route) -> Reply:
         """Ask where the route is now, and answer a challenge; gives the reply that stands."""
@@ -163,17 +158,31 @@ class _Opening:
         credentials = transport.credentials
         if credentials.needs_loading:
             await to_thread.run_sync(credentials.load)
+        own = _authorized(headers)
         credential = None
-        if not (credentials.idle and self._request.url.userinfo is None) and not _authorized(headers):
+        if not own and not (credentials.idle and self._request.url.userinfo is None):
             credential = credentials.of(route)
-        if credential is None or isinstance(credential, str):
+        if credential is not None and not isinstance(credential, str):
+            return await self._converse(route, headers, credential)
+        where, asked = route.url, headers
+        if credential is not None:
+            asked = [*headers, ("Authorization", credential)]
+        elif not own and (tokened := credentials.token_for(route)) is not None:
+            where, token = tokened
+            route.carry(token)
+        reply = await self._send(where, asked)
+        if reply.status == 401 and not own:
+            credential = await credentials.after_refusal(route)
             if credential is not None:
-                headers.append(("Authorization", credential))
-            exchange = transport.send(self._method, route.url, headers)
-            self._reply = reply = await exchange.__aenter__()
-            self._exchange = exchange
-            return reply
-        return await self._converse(route, headers, credential)
+                await self._leave()
+                reply = await self._send(route.url, [*headers, ("Authorization", credential)])
+        return reply
+
+    async def _send(self, url: Url, headers: list[tuple[str, str]]) -> Reply:
+        exchange = self._transport.send(self._method, url, headers, self._request.ready)
+        self._reply = reply = await exchange.__aenter__()
+        self._exchange = exchange
+        return reply
 
     async def _converse(self, route: Route, headers: list[tuple[str, str]], auth: Any) -> Reply:
         """Let an httpx.Auth say what to ask, for as long as it wants to."""
@@ -184,9 +193,7 @@ class _Opening:
             asked: list[tuple[str, str]] | None = await dialogue.begin()
             while asked is not None:
                 await self._leave()
-                exchange = self._transport.send(self._method, route.url, asked)
-                self._reply = reply = await exchange.__aenter__()
-                self._exchange = exchange
+                reply = await self._send(route.url, asked)
                 asked = await dialogue.hear(reply)
         finally:
             await dialogue.aclose()

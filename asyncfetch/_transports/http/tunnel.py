@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..._model.errors import AccessDenied, Busy, ConnectFailed, FetchError, Interrupted, ProtocolViolation
+from ..proxies import PROXY_CREDENTIALS
 from .route import proxy_authorization
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
     from ..._model.url import Url
     from .connection import Connection
-    from .head import Head
     from .route import Route
 
 
@@ -36,15 +36,15 @@ async def open_tunnel(connection: Connection, route: Route, url: Url) -> asyncio
                 raise cause
             raise Interrupted(f"the proxy `{proxy}` closed the connection", url=url) from cause
         if not 200 <= head.status < 300:
-            raise _refusal(head, proxy, url)
+            raise refusal(head.status, head.headers, proxy, url)
         return connection.hand_over()
     except BaseException:
         connection.drop()
         raise
 
 
-def _refusal(head: Head, proxy: Url, url: Url) -> FetchError:
-    status = head.status
+def refusal(status: int, headers: list[tuple[str, str]], proxy: Url, url: Url) -> FetchError:
+    """Say what a proxy means that does not lead there."""
     if status == 407:
         return AccessDenied(
             f"the proxy `{proxy}` wants other credentials"
@@ -52,12 +52,12 @@ def _refusal(head: Head, proxy: Url, url: Url) -> FetchError:
             else f"the proxy `{proxy}` wants credentials",
             url=url,
             status=status,
-            hint="they belong into the proxy's URL: http://user:password@host:port",
+            hint=PROXY_CREDENTIALS,
         )
     if status == 403:
         return AccessDenied(f"the proxy `{proxy}` does not allow it", url=url, status=status)
     if status in (429, 503):
-        after = next((value for name, value in head.headers if name == "retry-after"), "")
+        after = next((value for name, value in headers if name == "retry-after"), "")
         seconds = float(after) if after.isascii() and after.isdigit() else None
         return Busy(f"the proxy `{proxy}` answered {status}", url=url, status=status, retry_after=seconds)
     return ConnectFailed(f"the proxy `{proxy}` answered {status} when asked for a tunnel", url=url, status=status)

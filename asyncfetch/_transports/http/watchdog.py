@@ -1,8 +1,9 @@
 """One timer for all connections of a lane, in place of one for each request.
 
 Four times a second, as long as connections are busy, it looks whether bytes came. A connection that has waited longer
-than ``Timeouts.read`` for the next one fails with TimedOut. Time in which we do not read ourselves does not count. When
-nothing is busy it sleeps until the oldest idle connection is to be closed; with none at all there is no timer.
+than ``Timeouts.read`` for the next one, or for the end of the head, fails with TimedOut. Time in which we do not read
+ourselves does not count. When nothing is busy it sleeps until the oldest idle connection is to be closed; with none at
+all there is no timer.
 """
 
 from __future__ import annotations
@@ -58,9 +59,11 @@ class Watchdog:
         self._timer = None if oldest is None else self._loop.call_later(oldest - now, self._look)
 
     def _check(self, connection: Connection, now: float) -> None:
-        if connection.seen != connection.received or not connection.waiting:
+        # a head is due whole: bytes that trickle do not put it off, as a server could hold us by one now and then
+        if (connection.seen != connection.received and connection.head is not None) or not connection.waiting:
             connection.seen = connection.received
             connection.seen_at = now
         elif self._patience is not None and now - connection.seen_at > self._patience:
-            what = "no answer" if connection.head is None else "not a byte more of the body"
+            awaited = "not the whole head of an answer" if connection.answered else "no answer"
+            what = awaited if connection.head is None else "not a byte more of the body"
             connection.drop(TimedOut(f"{what} in {self._patience:g} s"))

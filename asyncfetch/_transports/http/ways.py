@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 from ..._model.errors import TimedOut
+from ..distrust import Party
 from .connection import Connection
 from .dial import connect
 from .resolve import Resolver
@@ -51,16 +52,17 @@ class Ways:
         proxy = route.proxy
         host, port = (route.host, route.port) if proxy is None else (proxy.host, cast("int", proxy.origin[2]))
         # the ends of TLS come first: what can go wrong in making them goes wrong before there is a socket
-        first = await self._end_of_tls(host, url) if (proxy.scheme == "https" if proxy else route.secure) else None
-        second = await self._end_of_tls(route.host, url) if proxy and route.secure else None
-        sock = await connect(self._resolver, host, port, url)
+        near, far = Party(host, proxy, is_proxy=proxy is not None), Party(route.host, proxy)
+        first = await self._end_of_tls(near, url) if (proxy.scheme == "https" if proxy else route.secure) else None
+        second = await self._end_of_tls(far, url) if proxy and route.secure else None
+        sock = await connect(self._resolver, host, port, url, proxy=proxy)
         connected = perf_counter()
         connection = Connection(self._loop)
         if first is None:
             await self._loop.create_connection(lambda: connection, sock=sock)
         else:
             await self._loop.create_connection(lambda: first, sock=sock)
-            await self._secure(first, connection, host, url)
+            await self._secure(first, connection, near, url)
         if second is not None:
             from .tunnel import open_tunnel
 
@@ -68,22 +70,22 @@ class Ways:
             connection = Connection(self._loop)
             through.set_protocol(second)
             second.connection_made(through)
-            await self._secure(second, connection, route.host, url)
+            await self._secure(second, connection, far, url)
         connection.connect = connected - began
         if first or second:
             connection.tls = perf_counter() - connected
         return connection
 
-    async def _end_of_tls(self, host: str, url: Url) -> Tls:
+    async def _end_of_tls(self, party: Party, url: Url) -> Tls:
         from . import handshake
         from .tls import ENCRYPTED
 
         if self._encrypted is None:
             self._encrypted = memoryview(bytearray(ENCRYPTED))
-        return handshake.begin(self._loop, await self._context(), host, self._encrypted, url)
+        return handshake.begin(self._loop, await self._context(), party, self._encrypted, url)
 
-    async def _secure(self, tls: Tls, connection: Connection, host: str, url: Url) -> None:
+    async def _secure(self, tls: Tls, connection: Connection, party: Party, url: Url) -> None:
         from .handshake import finish
 
-        await finish(tls, host, url)
+        await finish(tls, party, url)
         tls.carry(connection)

@@ -12,9 +12,9 @@ import os
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from ..._model.errors import AccessDenied, FetchError, Interrupted, MistakeError
+from ..._model.errors import FetchError, Interrupted, MistakeError
+from ..proxies import ProxyRoutes
 from .pool import Pool
-from .proxies import ProxyRoutes
 from .reply import WireReply
 from .route import Route, shelf_name
 from .watchdog import Watchdog
@@ -49,9 +49,11 @@ class WireLane:
         self.watchdog: Watchdog
         self._ways: Ways | None = None
 
-    def send(self, method: str, url: Url, headers: list[tuple[str, str]]) -> Exchange:
+    def send(
+        self, method: str, url: Url, headers: list[tuple[str, str]], ready: Callable[[Url], None] | None = None
+    ) -> Exchange:
         """Send a request without a body and give the reply once its head is here."""
-        return Exchange(self, method, url, headers)
+        return Exchange(self, method, url, headers, ready)
 
     async def aclose(self) -> None:
         """Close every connection, and wait until all are closed."""
@@ -95,9 +97,17 @@ class WireLane:
 class Exchange:
     """One request and its reply, as an async context manager."""
 
-    __slots__ = ("_connection", "_headers", "_lane", "_method", "_reply", "_url")
+    __slots__ = ("_connection", "_headers", "_lane", "_method", "_ready", "_reply", "_url")
 
-    def __init__(self, lane: WireLane, method: str, url: Url, headers: list[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        lane: WireLane,
+        method: str,
+        url: Url,
+        headers: list[tuple[str, str]],
+        ready: Callable[[Url], None] | None = None,
+    ) -> None:
+        self._ready = ready
         self._lane = lane
         self._method = method
         self._url = url
@@ -116,6 +126,8 @@ class Exchange:
                 lane.watchdog.wake()
             began = perf_counter()
             try:
+                if self._ready is not None:
+                    self._ready(url)
                 if connection.usable:
                     await connection.ask(request, url, bodiless=method == "HEAD")
             except BaseException:
@@ -150,6 +162,7 @@ class Exchange:
 
 
 def _refused_by(route: Route, url: Url) -> FetchError:
-    return AccessDenied(
-        f"the proxy `{route.proxy}` wants credentials", url=url, status=407, hint="put them into the proxy's URL"
-    )
+    from .tunnel import refusal
+
+    assert route.proxy is not None
+    return refusal(407, [], route.proxy, url)

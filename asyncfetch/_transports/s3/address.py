@@ -91,9 +91,9 @@ def site_of(bucket: str, endpoint: str, style: str) -> Site:
     try:
         at = Url(endpoint)
     except InvalidUrl as error:
-        raise MistakeError(f"the S3 endpoint is no URL: {error.reason}", url=error.url) from error
+        raise MistakeError(f"the S3 endpoint `{error.url}` is no URL: {error.reason}") from error
     if at.scheme not in ("http", "https") or at.userinfo is not None or at.query is not None:
-        raise MistakeError("an S3 endpoint is http(s)://host[:port][/path], without credentials and query", url=at)
+        raise MistakeError(f"an S3 endpoint is http(s)://host[:port][/path] and no more, not `{at}`")
     can_be_host = _LABEL.fullmatch(bucket) is not None or ("." in bucket and at.scheme == "http")
     if style == "virtual" or (style != "path" and can_be_host and is_aws(at.host)):
         return Site(at.scheme, f"{bucket}.{at.authority}", at.path.rstrip("/"))

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..._model.digest import Digest
-from ..._model.errors import MistakeError, RangeRefused
+from ..._model.errors import RangeRefused
 from ..._model.exchange import Answer, Body, Stat
 from ..._policy.answers import read
 from ..._policy.fields import date
@@ -30,7 +30,7 @@ _OWN = frozenset({
     "x-amz-security-token", "x-amz-request-payer", "x-amz-checksum-mode", "connection", "content-length",
     "transfer-encoding",
 })  # fmt: skip
-_DIGESTS = ("sha256", "sha1")  # S3's others (crc32, crc32c, crc64nvme) are no digests of ours
+_DIGESTS = {"sha256": 32, "sha1": 20, "crc32": 4}  # bytes; crc32c and crc64nvme are too slow to compute in Python
 
 
 class S3Body(Body):
@@ -40,18 +40,28 @@ class S3Body(Body):
         self.answer, self.offset, self.size = reading.answer, reading.offset, reading.size
         self.validator, self.digests, self.content_type = reading.validator, reading.digests, reading.content_type
         self.url = request.url
-        self.timings = reply.timings
+        self.timings, self.abortable = reply.timings, reply.abortable
         self._reply = reply
-        # the reply's own, not a method around it: another await for every buffer is what it would cost
-        self.fill = reply.fill  # type: ignore[method-assign] # see above
-        self.flush = reply.flush  # type: ignore[method-assign] # see above
+        # the reply's own, not methods around them: another await for every buffer is what it would cost
+        self.fill = reply.fill  # type: ignore[method-assign]  # see above
+        self.flush = reply.flush  # type: ignore[method-assign]  # see above
+        self.abort = reply.abort  # type: ignore[method-assign]  # see above
 
     async def fill(self, into: memoryview) -> int:  # pragma: no cover - stands for the attribute set above
         """Put the next bytes into the buffer."""
         return await self._reply.fill(into)
 
     @property
-    def landed(self) -> int:  # type: ignore[override] # the reply counts, this only tells
+    def ended(self) -> bool:  # type: ignore[override]  # the reply knows
+        """No byte follows, and that is known without another fill."""
+        return self._reply.ended
+
+    def header(self, name: str) -> str | None:
+        """Give a header of the reply by its lower-case name."""
+        return self._reply.header(name)
+
+    @property
+    def landed(self) -> int:  # type: ignore[override]  # the reply counts, this only tells
         """Bytes that a fill under way has already put into its buffer."""
         return self._reply.landed
 
@@ -107,11 +117,13 @@ def read_stat(request: Request, reply: Reply, now: float) -> Stat:
 def _checksum(reply: Reply) -> tuple[Digest, ...]:
     if (reply.header("x-amz-checksum-type") or "FULL_OBJECT").upper() != "FULL_OBJECT":
         return ()
-    for algorithm in _DIGESTS:
+    for algorithm, length in _DIGESTS.items():
         text = reply.header(f"x-amz-checksum-{algorithm}")
-        if text and "-" not in text:  # "...-3" is composed of three parts
+        if text:
             try:
-                return (Digest(f"{algorithm}:{binascii.a2b_base64(text, strict_mode=True).hex()}"),)
-            except (binascii.Error, MistakeError):
+                value = binascii.a2b_base64(text, strict_mode=True)
+            except binascii.Error:  # "...-3" is composed of three parts
                 continue
+            if len(value) == length:
+                return (Digest.of(algorithm, value.hex()),)
     return ()

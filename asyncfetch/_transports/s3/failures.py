@@ -35,10 +35,14 @@ LONGEST_ERROR = 64 * 1024  # bytes; those of AWS have 300 to 2,000
 
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NotFound", "NoSuchUpload"})
 _BUSY = frozenset({
-    "SlowDown", "ServiceUnavailable", "InternalError", "Throttling", "ThrottlingException", "TooManyRequests",
-    "RequestLimitExceeded", "BandwidthLimitExceeded", "RequestThrottled", "SlowDownRead", "XMinioServerNotInitialized",
+    "SlowDown", "ServiceUnavailable", "InternalError", "SlowDownRead", "XMinioServerNotInitialized", "TooManyRequests",
+    # those of AWS at large that its SDKs wait after
+    "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException",
+    "TooManyRequestsException", "ProvisionedThroughputExceededException", "TransactionInProgressException",
+    "RequestLimitExceeded", "BandwidthLimitExceeded", "LimitExceededException", "PriorRequestNotComplete",
+    "EC2ThrottledException",
 })  # fmt: skip
-_TRANSIENT = frozenset({"RequestTimeout", "OperationAborted", "IncompleteBody"})
+_TRANSIENT = frozenset({"RequestTimeout", "RequestTimeoutException", "OperationAborted", "IncompleteBody"})
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken"})
 _BUSY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 

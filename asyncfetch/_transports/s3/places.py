@@ -99,7 +99,7 @@ class Places:
         names = (wanted.endpoint_url, wanted.region, wanted.profile, wanted.addressing_style, anonymous, own is None)
         account = self._accounts.get(names)
         if account is None:
-            account = await look_up(wanted, unsigned=anonymous or own is not None, trust_env=self._settings.trust_env)
+            account = await look_up(wanted, unsigned=anonymous or own is not None, settings=self._settings)
         elif account.is_stale():
             account = await self._renewed(account, wanted)
         self._accounts[names] = account
@@ -121,7 +121,7 @@ class Places:
 
     async def _renewed(self, account: Account, wanted: S3) -> Account:
         try:
-            return await look_up(wanted, unsigned=False, trust_env=self._settings.trust_env)
+            return await look_up(wanted, unsigned=False, settings=self._settings)
         except FetchError:
             if account.is_over():
                 raise

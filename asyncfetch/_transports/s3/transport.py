@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..._model.errors import (
@@ -66,7 +67,7 @@ class S3Transport:
     async def stat(self, request: Request) -> Stat:
         """Tell size, time, validator and type of an object."""
         path, query = _object_of(request.url)
-        plain = Request(request.url, unless=None, headers=request.headers)
+        plain = replace(request, offset=0, end=None, matching=None, unless=None)
         try:
             async with self._ask("HEAD", plain, path, query) as reply:
                 return read_stat(plain, reply, time.time())
@@ -74,7 +75,7 @@ class S3Transport:
             if mute.status not in _MUTE:
                 raise
             # the first byte by GET: its reply says why, or (expired keys renewed, no right to HEAD) has the facts
-            first = Request(request.url, end=1, headers=request.headers)
+            first = replace(plain, end=1)
             try:
                 async with self._ask("GET", first, path, query) as reply:
                     return read_stat(first, reply, time.time())
@@ -121,7 +122,7 @@ class S3Transport:
             wire = place.site.url(path or "/", query)
             http = self._http.get(wire.scheme) or await self._borrow(wire.scheme)
             try:
-                async with http.send(method, wire, headers) as reply:
+                async with http.send(method, wire, headers, _held_by(request)) as reply:
                     if reply.status in _ANSWERS:
                         yield reply
                         return
@@ -162,6 +163,12 @@ def _object_of(url: Url) -> tuple[str, str]:
     if not target.key:
         raise InvalidUrl("it names a bucket, not an object", url=url)
     return target.key, "" if target.version is None else canonical_query([("versionId", target.version)])
+
+
+def _held_by(request: Request) -> Callable[[Url], None] | None:
+    """Give what is asked before a request is written: about the bucket, whatever the endpoint is."""
+    ready = request.ready
+    return None if ready is None else lambda _: ready(request.url)
 
 
 def _is_elsewhere(failure: Failure, place: Place) -> bool:

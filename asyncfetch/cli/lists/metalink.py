@@ -2,6 +2,7 @@
 
 Rules: a document type is refused, and entities with it, before it can do anything; names that climb out are refused
 (section 4.1.2.1); URLs of schemes that nobody here serves (rsync, torrents) are left out as long as another is there.
+The digests of pieces (section 4.1.3) are checked where no digest of the whole says as much.
 Files are given as soon as they are read.
 """
 
@@ -13,7 +14,8 @@ from xml.parsers import expat
 
 import asyncfetch
 
-from .source import best_digest, safe_name
+from ..._model.digest import SIZES, Digest
+from .source import best_digest, digest_name, safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _NAMESPACE = "urn:ietf:params:xml:ns:metalink"
 _SERVED = {"http", "https", "ftp", "ftps", "s3", "file"}
 _LAST = 999_999  # RFC 5854 section 4.2.16.2: the lowest priority
+_STRONG = SIZES.keys() - {"md5", "sha1"}  # of those two collisions are known: pieces under a better one say more
 _DEEPEST = 100
 _LONGEST = 64 * 1024  # characters in one element
 
@@ -34,6 +37,7 @@ class _File:
     size: str | None = None
     hashes: list[tuple[str, str]] = field(default_factory=list)
     urls: list[tuple[int, str]] = field(default_factory=list)
+    pieces: list[tuple[str, str, list[str]]] = field(default_factory=list)  # type, length, digests in order
 
 
 def read(source: Source) -> Iterator[asyncfetch.Fetch | ListMistake]:
@@ -88,6 +92,8 @@ class _Document:
         self._text, self._attributes = "", attributes
         if self._path == ["metalink", "file"]:
             self._file = _File(self.parser.CurrentLineNumber, attributes.get("name", ""))
+        elif self._file is not None and self._path[2:] == ["pieces"]:
+            self._file.pieces.append((attributes.get("type", ""), attributes.get("length", ""), []))
 
     def _characters(self, text: str) -> None:
         self._text += text
@@ -104,8 +110,10 @@ class _Document:
                     self._file = None
                 case ["size"]:
                     self._file.size = text
-                case ["hash"]:  # those of pieces stand one level deeper
+                case ["hash"]:
                     self._file.hashes.append((self._attributes.get("type", ""), text))
+                case ["pieces", "hash"]:
+                    self._file.pieces[-1][2].append(text)
                 case ["url"]:
                     priority = self._attributes.get("priority", "")
                     known = priority.isascii() and priority.isdigit() and len(priority) < 10
@@ -124,6 +132,29 @@ def _wish(source: Source, file: _File) -> asyncfetch.Fetch | ListMistake:
             raise ValueError(f"the size of {name!r} is not a number")
         first, *mirrors = served or urls
         size = None if file.size is None else int(file.size)
-        return asyncfetch.Fetch(first, name, mirrors=mirrors, digest=best_digest(file.hashes), size=size)
+        return asyncfetch.Fetch(first, name, mirrors=mirrors, digest=_digest(file, size), size=size)
     except ValueError as error:
         return source.mistake(error, file.line)
+
+
+def _digest(file: _File, size: int | None) -> str | None:
+    """Give the strongest digest: of the whole, or by the pieces where that says more. Raises ValueError."""
+    if any(digest_name(name) in _STRONG for name, _ in file.hashes):
+        return best_digest(file.hashes)
+    return _by_pieces(file, size) or best_digest(file.hashes)
+
+
+def _by_pieces(file: _File, size: int | None) -> str | None:
+    told = {digest_name(name): (length, hashes) for name, length, hashes in file.pieces if hashes}
+    name = next((name for name in told if name in _STRONG), None) or next(
+        (name for name in told if name in SIZES), None
+    )
+    if name is None:
+        if told and not file.hashes:
+            raise ValueError(f"none of the digests of its pieces can be checked: {', '.join(sorted(told))}")
+        return None
+    length, hashes = told[name]
+    digest = Digest.of_pieces(name, int(length) if length.isdecimal() else 0, hashes)
+    if size is not None and len(hashes) != -(-size // int(length)):
+        raise ValueError(f"{size} bytes are not {len(hashes)} pieces of {length}")
+    return str(digest)

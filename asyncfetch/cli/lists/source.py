@@ -55,7 +55,7 @@ class Source:
             return ListMistake(reason, name=self.name, line=line)
         if isinstance(reason, FetchError):
             shown = f" `{reason.url}`" if reason.url and len(reason.url) < _LONGEST_SHOWN else ""
-            text = f"{reason.action}{shown}: {reason.reason}"
+            text = f"{reason.action}{shown}: {reason.reason}" if shown else reason.reason
         else:
             text = getattr(reason, "strerror", None) or str(reason)
         mistake = ListMistake(text, name=self.name, line=line)
@@ -142,16 +142,19 @@ _NAMES = {"sha-1": "sha1", "sha-256": "sha256", "sha-512": "sha512"}  # IANA reg
 _BEST_FIRST = ("sha256", "sha512", "blake2b", "blake2b-256", "sha1", "md5")
 
 
+def digest_name(text: str) -> str:
+    """Give our name of a hash function for the registered one."""
+    name = text.strip().lower()
+    return _NAMES.get(name, name)
+
+
 def best_digest(pairs: list[tuple[str, str]]) -> str | None:
     """Give the strongest of several digests of the same bytes as "algorithm:hex"; None when there are none.
 
     Checking one strong digest is enough and costs one pass. Raises ValueError when none can be checked, so that a list
     that does promise something is never fetched unverified.
     """
-    known = {}
-    for algorithm, value in pairs:
-        name = algorithm.strip().lower()
-        known[_NAMES.get(name, name)] = value.strip()
+    known = {digest_name(algorithm): value.strip() for algorithm, value in pairs}
     for name in _BEST_FIRST:
         if name in known:
             return str(Digest(f"{name}:{known[name]}"))

@@ -1,10 +1,12 @@
 """Metalink 4 (RFC 5854)."""
 
+import hashlib
 import io
 
 import pytest
 
 from asyncfetch import Fetch
+from asyncfetch._model.digest import Digest
 from asyncfetch.cli.lists import ListMistake, read
 
 from .reading import entries, mistake, wishes
@@ -110,3 +112,41 @@ def test_files_are_given_as_they_are_read():
     stream = io.BytesIO(document(file * 100_000).encode())
     assert next(read(stream, "long")) == Fetch("http://h/y", "y")
     assert stream.tell() < 1_000_000
+
+
+def pieces(algorithm, length, *bodies, name="sha256"):
+    found = "".join(f"<hash>{hashlib.new(name, body).hexdigest()}</hash>" for body in bodies)
+    return f'<pieces length="{length}" type="{algorithm}">{found}</pieces>'
+
+
+def digest_in(*elements):
+    (wish,) = wishes(document(f'<file name="y">{"".join(elements)}<url>http://h/y</url></file>'))
+    return wish.digest
+
+
+def test_pieces_are_checked_where_no_digest_of_the_whole_says_as_much():
+    by_pieces = Digest.of_pieces("sha256", 4, [hashlib.sha256(body).hexdigest() for body in (b"abcd", b"ef")])
+    told = pieces("sha-256", 4, b"abcd", b"ef")
+    weak = pieces("sha-1", 4, b"abcd", b"ef", name="sha1")
+    assert digest_in(told) == by_pieces
+    assert digest_in("<size>6</size>", told) == by_pieces
+    assert digest_in(f'<hash type="md5">{"0" * 32}</hash>', weak, told) == by_pieces
+    assert digest_in(f'<hash type="sha-256">{SHA}</hash>', told) == f"sha256:{SHA}"
+    assert digest_in(f'<hash type="whirlpool">{SHA}</hash>', told) == by_pieces
+    assert digest_in(weak).algorithm == "sha1/4"
+    assert digest_in(f'<hash type="md5">{"0" * 32}</hash>', pieces("whirlpool", 4, b"abcd")) == f"md5:{'0' * 32}"
+    assert digest_in('<pieces length="4" type="sha-256"></pieces>') is None
+
+
+@pytest.mark.parametrize(
+    ("elements", "reason"),
+    [
+        (pieces("whirlpool", 4, b"abcd"), "none of the digests of its pieces"),
+        (pieces("sha-256", 0, b"abcd"), "number of bytes"),
+        (pieces("sha-256", "four", b"abcd"), "number of bytes"),
+        (pieces("sha-256", 4, b"abcd", b"ef", name="sha1"), "64 hex digits"),
+        ("<size>9</size>" + pieces("sha-256", 4, b"abcd", b"ef"), "9 bytes are not 2 pieces of 4"),
+    ],
+)
+def test_pieces_that_make_no_sense(elements, reason):
+    assert reason in str(mistake(document(f'<file name="y">{elements}<url>http://h/y</url></file>')))

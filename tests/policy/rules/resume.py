@@ -72,6 +72,7 @@ def check(module, *, bodies=_BODIES):
                     body = _answer(server, theirs, kind, _HERE, offset, matching)
                     kept = module.keep(held, offset, matching, body, provable=provable)
                     _judge_answer(held, front, kept, body, theirs, offset, matching, provable, seen)
+                    _judge_piece(module, ours, held, offset, matching, body, provable, kept, seen)
                     honest = server in {"honest", "terse"} and theirs == ours and length <= len(ours)
                     if honest and offset:
                         assert kept == offset  # whoever can continue does
@@ -79,6 +80,20 @@ def check(module, *, bodies=_BODIES):
                     if matching is None and body.answer is Answer.PARTIAL:
                         assert module.keep(held, offset, None, body, provable=False) is None
     return seen
+
+
+def _judge_piece(module, ours, held, offset, matching, body, provable, kept, seen):
+    """A piece is as good as a resumed part, when the whole is as long as the one it is to be a piece of."""
+    if held.validator is None or offset not in {0, held.length}:
+        return
+    if offset == 0:  # what comes from the start is no piece, unless all of it was looked at
+        assert not module.fits(held.validator, len(ours), 0, None, body, provable=provable)
+        return
+    fits = module.fits(held.validator, len(ours), offset, matching, body, provable=provable)
+    assert fits == (kept == offset and body.answer is Answer.PARTIAL and body.size == len(ours))
+    assert not module.fits(held.validator, len(ours), offset, None, body, provable=False)  # nothing would prove it
+    seen["a piece that fits"] += fits
+    seen["a piece that does not"] += not fits
 
 
 def _judge_question(held, offset, matching, provable, seen):

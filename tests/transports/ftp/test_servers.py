@@ -11,6 +11,7 @@ import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import quote
 
 import anyio
 import pytest
@@ -221,6 +222,33 @@ async def test_listing(served):
         for path in ("nothing/", "nothing/d/", "f/"):
             with pytest.raises(NotFound):
                 [entry async for entry in one.list(Url(served.url(path)))]
+
+
+# what a shell, a pattern, an option, a URL or a reader of listings would make something else of
+ODD = [
+    "two words", "  leading", "trailing ", "a+b", "100%41", "q?x", "h#y", "semi;type=i", "type=file; x", "[a]*?",
+    "{a,b}", "-la", "--help", "~", "~root", "$HOME", "back\\slash", 'say "so"', "'one'", "a -> b", "tab\there",
+    "日本語", "Gro\u0308sse", "ÿ", "|pipe", "&and", "a=b", "@at", ":colon", "...", ".dot", "Jan  1 12:00 x", "x" * 200,
+    "\udcfe\udc80",  # two bytes that are no text; not 0xFF, which proftpd takes for Telnet's own (RFC 854)
+]  # fmt: skip
+UNLISTED = {"...", ".dot", "back\\slash"}  # by those who think of ls; by us, as it is a path on Windows
+
+
+async def test_names_of_any_characters(served, root):
+    names = {name: name.encode("utf-8", "surrogateescape") for name in ODD}
+    if served.far.name == "pure-ftpd":  # it has a `_` for a tab, and "553 Prohibited file name" for the other
+        del names["tab\there"], names["back\\slash"]
+    (root / "odd").mkdir(exist_ok=True)
+    for name, data in names.items():
+        (root / "odd" / name).write_bytes(data)
+    async with served.transport() as one:
+        for data in names.values():
+            assert await get(one, served.url(f"odd/{quote(data, safe='')}")) == data
+        found = {entry.name: entry.url async for entry in one.list(Url(served.url("odd/")))}
+        for name, url in found.items():
+            if name in names:
+                assert await get(one, url) == names[name]
+        assert set(names) - set(found) <= UNLISTED
 
 
 async def test_after_a_cancelled_transfer(served):

@@ -285,6 +285,7 @@ async def test_empty_parts_are_not_the_end():
 
 async def test_httpx_serves_too(http_server, monkeypatch):
     """Without httpx2 its older name does all the same."""
+    httpx = pytest.importorskip("httpx")
     monkeypatch.setattr("asyncfetch._transports.http._httpx.find_spec", lambda name: None)
     file = http_server.serve("/a", DATA)
     async with transport() as made:
@@ -294,7 +295,5 @@ async def test_httpx_serves_too(http_server, monkeypatch):
         assert await get(made, file.url, offset=7) == DATA[7:]
         with pytest.raises(NotFound):
             await get(made, http_server.url("/nothing"))
-        import httpx
-
         [kind] = {type(one) for one in made._lanes.lane(Url(file.url))._transports.values()}
         assert kind is httpx.AsyncHTTPTransport

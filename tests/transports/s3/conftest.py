@@ -1,4 +1,3 @@
-import json
 from contextlib import asynccontextmanager
 
 import pytest
@@ -8,11 +7,6 @@ from asyncfetch._model.settings import Settings
 from asyncfetch._model.url import Url
 from asyncfetch._transports.http.transport import HttpTransport
 from asyncfetch._transports.s3 import S3Transport
-from asyncfetch.testing.s3 import S3Server
-from tests.servers.juicefs import juicefs
-from tests.servers.rclone import rclone
-from tests.servers.s3 import BUCKET, PUBLIC, S3Place
-from tests.servers.seaweed import seaweed
 
 
 @pytest.fixture(autouse=True)
@@ -21,33 +15,6 @@ def aws(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws-config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "aws-credentials"))
     return tmp_path
-
-
-@pytest.fixture(scope="session")
-def moto():
-    with S3Server() as server:
-        server.make(PUBLIC)
-        allow = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{PUBLIC}/*"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-        server.client.put_bucket_policy(Bucket=PUBLIC, Policy=policy)
-        yield server
-
-
-@pytest.fixture(scope="session")
-def moto_place(moto):
-    return S3Place("moto", moto.endpoint, checks_signatures=False, has_versions=True, has_public=True)
-
-
-def _real(start):
-    @pytest.fixture(scope="session")
-    def place(tmp_path_factory):
-        with start(tmp_path_factory.mktemp(start.__name__)) as running:
-            yield running
-
-    return place
-
-
-seaweed_place, juicefs_place, rclone_place = _real(seaweed), _real(juicefs), _real(rclone)
 
 
 @pytest.fixture(params=["moto", "seaweed", "juicefs"])
@@ -68,9 +35,9 @@ class Watched:
         self.http = HttpTransport(settings)
         self.sent = []
 
-    def send(self, method, url, headers):
+    def send(self, method, url, headers, ready=None):
         self.sent.append((method, url, dict(headers)))
-        return self.http.send(method, url, headers)
+        return self.http.send(method, url, headers, ready)
 
 
 @asynccontextmanager
@@ -95,6 +62,3 @@ async def content(transport, url, **more):
     """What an object holds, and the body it came in."""
     async with transport.open(Request(Url(url), **more)) as body:
         return b"".join([chunk async for chunk in body.chunks]), body
-
-
-__all__ = ["BUCKET", "PUBLIC"]

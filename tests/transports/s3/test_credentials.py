@@ -1,15 +1,17 @@
 """The AWS chain: each way to credentials, region and endpoint, on either loop, and what is said when one fails."""
 
+import asyncio
 import json
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
 
-from asyncfetch._model.errors import AccessDenied, ConnectFailed, MistakeError
-from asyncfetch._model.settings import S3, Settings
+from asyncfetch._model.errors import AccessDenied, ConnectFailed, MistakeError, Untrusted
+from asyncfetch._model.settings import S3, Proxies, Settings, Trust
 from asyncfetch._transports.s3 import aside, places
 from asyncfetch.testing import HttpServer, Status
 
@@ -163,6 +165,68 @@ ROLE = (
     "[profile base]\naws_access_key_id = BASE\naws_secret_access_key = s3cret\n"
     "[profile p]\nsource_profile = base\nregion = eu-west-1\nrole_arn = arn:aws:iam::123456789012:role/r\n"
 )
+STS = b"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+<AccessKeyId>ROLE</AccessKeyId><SecretAccessKey>s3cret</SecretAccessKey><SessionToken>t0ken</SessionToken>
+<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"""
+
+
+async def answer_sts(reader, writer):
+    """One request of STS, which is a POST, answered."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    await reader.readexactly(length)
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nConnection: close\r\n\r\n" + STS)
+    writer.close()
+
+
+@pytest.fixture
+async def sts(certificate_authority, aws, server, monkeypatch, anyio_backend_name):
+    """STS under TLS of a private authority; gives its port."""
+    if anyio_backend_name != "asyncio":
+        pytest.skip("the server is asyncio's; the chain runs on a loop of its own either way")
+    server = await asyncio.start_server(answer_sts, "127.0.0.1", 0, ssl=certificate_authority.server_context())
+    port = server.sockets[0].getsockname()[1]
+    write(aws, "aws-config", ROLE)
+    monkeypatch.setenv("AWS_PROFILE", "p")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"https://localhost:{port}")
+    yield port
+    server.close()
+    await server.wait_closed()
+
+
+async def test_the_trust_of_the_client_is_that_of_sts(sts, ca_file, monkeypatch, caplog):
+    caplog.set_level("DEBUG")  # botocore's parsers log what STS says
+    assert await asks(Settings(trust=Trust(verify=ca_file))) == ("ROLE", "eu-west-1")
+    monkeypatch.setenv("SSL_CERT_FILE", ca_file)
+    assert await asks(Settings()) == ("ROLE", "eu-west-1")
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.setenv("AWS_CA_BUNDLE", ca_file)  # botocore's own variable does not widen what we trust
+    with pytest.raises(Untrusted, match=r"certificate of `localhost` was issued by .* `Trust\(verify=...\)`"):
+        await asks(Settings())
+    assert "s3cret" not in caplog.text
+    assert "t0ken" not in caplog.text
+
+
+async def test_the_proxies_of_the_client_lead_to_sts(sts, ca_file, monkeypatch):
+    from tests.transports.http.proxy import running, serve_http
+
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # a setting beats it
+    trust = Trust(verify=ca_file)
+    with running(serve_http, ("me", "s3cret")) as proxy:
+        settings = Settings(trust=trust, proxies=Proxies(https=proxy.url()))
+        assert await asks(settings) == ("ROLE", "eu-west-1")
+        assert proxy.asked == [f"CONNECT localhost:{sts}"]
+        direct = replace(settings, proxies=Proxies(https=proxy.url(), no_proxy="localhost"))
+        assert await asks(direct) == ("ROLE", "eu-west-1")
+        assert len(proxy.asked) == 1
+        unknown = replace(settings, proxies=Proxies(https=proxy.url().replace("s3cret", "guess")))
+        with pytest.raises(AccessDenied, match=r"the proxy `http://\*\*\*@127.0.0.1:\d+/` wants credentials") as caught:
+            await asks(unknown)
+        assert "guess" not in str(caught.value)
+    with pytest.raises(MistakeError, match="SOCKS"):
+        await asks(replace(settings, proxies=Proxies(all="socks5://127.0.0.1:9")))
+
+
 BROKEN = {
     "no such profile": ("", {"AWS_PROFILE": "absent"}, AccessDenied, "absent"),
     "half a key": ("", {"AWS_ACCESS_KEY_ID": "x"}, AccessDenied, "AWS_SECRET_ACCESS_KEY"),
@@ -257,10 +321,10 @@ async def test_the_chain_is_asked_once_whoever_asks(server, monkeypatch):
 
 
 async def test_the_chain_is_not_asked_where_nothing_is_left_to_ask(server, monkeypatch):
-    async def look_up(wanted, *, unsigned, trust_env):
+    async def look_up(wanted, *, unsigned, settings):
         assert wanted.endpoint_url is not None
         assert unsigned
-        return await real(wanted, unsigned=unsigned, trust_env=trust_env)
+        return await real(wanted, unsigned=unsigned, settings=settings)
 
     real, asked = places.look_up, []
     monkeypatch.setattr(places, "look_up", look_up)

@@ -21,6 +21,7 @@ from asyncfetch._model.errors import (
 from asyncfetch._model.exchange import Answer, Request, Validator
 from asyncfetch._model.settings import S3, Settings
 from asyncfetch._model.url import Url
+from asyncfetch._transports.s3.failures import Failure, error_of
 from asyncfetch.testing import ExtraHeaders, HttpServer, Raw, Status
 
 from .conftest import content, s3
@@ -61,6 +62,10 @@ ERRORS = [
     (500, "InternalError", Busy), (502, "", Busy), (504, "", Busy), (408, "", Busy),
     (400, "RequestTimeout", TransientError), (409, "OperationAborted", TransientError),
     (301, "PermanentRedirect", RedirectRefused), (307, "TemporaryRedirect", RedirectRefused),
+    (503, "SlowDownRead", Busy), (503, "XMinioServerNotInitialized", Busy), (400, "IncompleteBody", TransientError),
+    (403, "RequestExpired", AccessDenied), (403, "RequesterPays", AccessDenied), (403, "AccountProblem", AccessDenied),
+    (451, "", AccessDenied), (407, "", AccessDenied), (404, "NotFound", NotFound), (403, "NoSuchKey", NotFound),
+    (412, "PreconditionFailed", SourceError), (416, "InvalidRange", SourceError), (501, "NotImplemented", SourceError),
     (400, "InvalidArgument", SourceError), (405, "MethodNotAllowed", SourceError), (418, "", SourceError),
 ]  # fmt: skip
 
@@ -83,6 +88,37 @@ async def test_every_error_has_its_place(server, status, code, kind):
     for secret in KEYS[1:]:
         assert secret not in str(raised) + repr(raised.__dict__)
     assert str(pickle.loads(pickle.dumps(raised))) == str(raised)
+
+
+def test_what_the_sdks_of_aws_wait_after_is_transient():
+    from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
+
+    codes = {*ThrottledRetryableChecker._THROTTLED_ERROR_CODES, *TransientRetryableChecker._TRANSIENT_ERROR_CODES}
+    assert len(codes) > 12
+    for code in codes:
+        failure = Failure(400, code, "", None, {})
+        told = error_of(failure, Url(URL), ranged=False, anonymous=False, now=0)
+        assert isinstance(told, TransientError), code
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(403, AccessDenied), (404, NotFound), (400, SourceError), (503, Busy), (301, RedirectRefused)]
+)
+async def test_a_reply_to_head_without_a_body_is_judged_by_its_status(server, status, kind):
+    server.serve("/bucket/key", DATA, always=[Status(status)])
+    async with s3(settings_for(server), AUTH) as transport:
+        with pytest.raises(FetchError) as caught:
+            await transport.stat(Request(Url(URL)))
+    assert type(caught.value) is kind
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize("status", [412, 416])
+async def test_a_range_that_is_refused(server, status):
+    server.serve("/bucket/key", DATA, always=[Status(status)])
+    async with s3(settings_for(server), AUTH) as transport:
+        with pytest.raises(RangeRefused):
+            await content(transport, URL, offset=5, matching=Validator(URL, etag='"mine"', size=100, strong=True))
 
 
 async def test_busy_says_how_long(server):
@@ -197,6 +233,21 @@ async def test_the_true_rest_is_taken(server):
     assert (data, body.answer) == (DATA[20:], Answer.PARTIAL)
 
 
+async def test_the_last_question_is_about_the_bucket(server):
+    """Whatever host the request goes to: what is left alone is the bucket (``Request.ready``)."""
+    page, asked = server.serve("/bucket/key", DATA), []
+
+    def not_now(url):
+        asked.append(url)
+        raise Busy("not now", url=url)
+
+    async with s3(settings_for(server), AUTH) as transport:
+        with pytest.raises(Busy):
+            await content(transport, URL, ready=not_now)
+    assert asked == [URL]
+    assert page.hits == 0
+
+
 async def test_checksums_of_parts_are_no_digests(server):
     whole = "R/nbO3y1V6nkzqjXRdMsTQkKGZoSU5oj5gNyLbKKH18="
     cases = [
@@ -204,7 +255,8 @@ async def test_checksums_of_parts_are_no_digests(server):
         ((("x-amz-checksum-sha256", whole), ("x-amz-checksum-type", "COMPOSITE")), 0),
         ((("x-amz-checksum-sha256", whole), ("x-amz-checksum-type", "FULL_OBJECT")), 1),
         ((("x-amz-checksum-sha256", whole),), 1),
-        ((("x-amz-checksum-sha256", "nonsense"), ("x-amz-checksum-crc32", "AAAAAA==")), 0),
+        ((("x-amz-checksum-sha256", "nonsense"), ("x-amz-checksum-crc32c", "AAAAAA==")), 0),
+        ((("x-amz-checksum-sha256", "nonsense"), ("x-amz-checksum-crc32", "AAAAAA==")), 1),
     ]
     async with s3(settings_for(server), AUTH) as transport:
         for headers, count in cases:

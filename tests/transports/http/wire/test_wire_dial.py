@@ -9,7 +9,8 @@ import pytest
 
 from asyncfetch import Timeouts, Url
 from asyncfetch._model.errors import ConnectFailed, TimedOut
-from asyncfetch._transports.http import dial, resolve
+from asyncfetch._transports import race
+from asyncfetch._transports.http import resolve
 from asyncfetch.testing import HttpServer
 
 from .ends import EMPTY, get, in_thread, only_sockets, sockets
@@ -21,19 +22,16 @@ V4, V6 = socket.AF_INET, socket.AF_INET6
 class Names:
     """Answers look-ups in place of the system: by host, a list of (family, address), or an error."""
 
-    def __init__(self, loop):
-        self._loop = loop
+    def __init__(self):
         self.answers = {}
         self.asked = []
         self.go_on = asyncio.Event()
         self.go_on.set()
 
-    def __getattr__(self, name):
-        return getattr(self._loop, name)
-
-    async def getaddrinfo(self, host, port, **_):
+    async def ask(self, _loop, host, port, then):
         self.asked.append(host)
         await self.go_on.wait()
+        then()
         return [
             (family, socket.SOCK_STREAM, 6, "", (address, port) if family == V4 else (address, port, 0, 0))
             for family, address in self.answers[host]
@@ -42,10 +40,9 @@ class Names:
 
 @pytest.fixture
 async def names(anyio_backend, monkeypatch):
-    """Put answers of ours between the resolver and its loop."""
-    names = Names(asyncio.get_running_loop())
-    first = resolve.Resolver.__init__
-    monkeypatch.setattr(resolve.Resolver, "__init__", lambda self, _: first(self, names))
+    """Put answers of ours in place of those of the system."""
+    names = Names()
+    monkeypatch.setattr(resolve, "ask_aside", names.ask)
     return names
 
 
@@ -149,7 +146,7 @@ class Silence:
 
 
 async def test_a_silent_address_is_overtaken(make_lane, names, monkeypatch):
-    monkeypatch.setattr(dial, "STAGGER", 0.01)
+    monkeypatch.setattr(race, "STAGGER", 0.01)
     with HttpServer() as server, Silence("127.0.0.2", server.port):
         server.serve("/a", b"x")
         names.answers = {"h.example": [(V4, "127.0.0.2"), (V4, "127.0.0.1")]}
@@ -170,7 +167,7 @@ async def test_connecting_takes_no_longer_than_allowed(make_lane):
 
 @pytest.mark.descriptors
 async def test_losers_of_the_race_are_closed(make_lane, names, monkeypatch):
-    monkeypatch.setattr(dial, "STAGGER", 0.0)
+    monkeypatch.setattr(race, "STAGGER", 0.0)
     lane = make_lane()
     with HttpServer(host="127.0.0.1") as server:
         names.answers = {"h.example": [(V4, f"127.0.0.{number}") for number in range(1, 9)]}
@@ -182,7 +179,7 @@ async def test_losers_of_the_race_are_closed(make_lane, names, monkeypatch):
 
 
 async def test_a_race_cancelled_at_every_step_leaves_no_socket(make_lane, names, monkeypatch):
-    monkeypatch.setattr(dial, "STAGGER", 0.0)
+    monkeypatch.setattr(race, "STAGGER", 0.0)
     with HttpServer() as server:
         server.serve("/a", b"x")
         names.answers = {"h.example": [(V4, f"127.0.0.{number}") for number in (2, 1, 1, 3)]}

@@ -21,6 +21,7 @@ from asyncfetch.testing import (
     SlowHead,
     Stall,
     Status,
+    Throttle,
 )
 
 from .ends import EMPTY, HEADERS, get, in_thread, no_context, read, scripted
@@ -284,8 +285,16 @@ async def test_a_reader_may_take_its_time(make_lane, http_server):
 
 async def test_a_slow_body_is_not_silence(make_lane, http_server):
     lane = make_lane(timeouts=Timeouts(read=0.2))
-    resource = http_server.serve("/a", b"x" * 30, always=[Chunked(1), SlowHead(10, 0.01)])
+    resource = http_server.serve("/a", b"x" * 30, always=[Throttle(100, 1)])
     assert await get(lane, resource.url) == (200, b"x" * 30)
+
+
+async def test_a_head_that_trickles_is_given_up(make_lane, http_server):
+    lane = make_lane(timeouts=Timeouts(read=0.2))
+    resource = http_server.serve("/a", b"x", always=[SlowHead(1, 0.02)])
+    with pytest.raises(TimedOut, match=r"not the whole head of an answer in 0\.2 s"):
+        await get(lane, resource.url)
+    assert repr(lane.pool) == EMPTY
 
 
 async def test_flush_brings_slow_bytes_home(lane, http_server):

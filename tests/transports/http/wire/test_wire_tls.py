@@ -7,6 +7,7 @@ import pytest
 
 from asyncfetch import Timeouts, Url
 from asyncfetch._model.errors import AccessDenied, ConnectFailed, Interrupted, MistakeError, TimedOut, Untrusted
+from asyncfetch._transports.distrust import Party
 from asyncfetch._transports.http.handshake import begin
 from asyncfetch.testing import Chunked, Cut, HttpServer, Pattern, Raw, Reset
 from asyncfetch.testing.certificates import Authority, self_signed_context
@@ -44,7 +45,7 @@ async def test_timings(tls_lane, https_server):
     [
         ("expired", "`127.0.0.1` has expired; only `Trust"),
         ("other address", "`127.0.0.1` is for another address"),
-        ("self-signed", r"`127.0.0.1` is self-signed; `Trust\(verify=...\)` takes"),
+        ("self-signed", r"`127.0.0.1` is self-signed; `Trust\(verify=...\)` or SSL_CERT_FILE takes"),
         ("unknown issuer", "`127.0.0.1` was issued by an authority that is not trusted; `Trust"),
     ],
 )
@@ -75,7 +76,9 @@ async def test_a_name_is_verified_too(tls_lane, certificate_authority):
 
 async def test_the_dot_of_the_root_is_no_part_of_a_name(certificate_authority):
     context = certificate_authority.client_context()
-    tls = begin(asyncio.get_running_loop(), context, "h.example.", memoryview(bytearray(1)), Url("https://h.example./"))
+    tls = begin(
+        asyncio.get_running_loop(), context, Party("h.example."), memoryview(bytearray(1)), Url("https://h.example./")
+    )
     assert tls.get_extra_info("ssl_object").server_hostname == "h.example"
 
 

@@ -13,15 +13,16 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
-from ..._model.errors import InvalidUrl, MistakeError
-from ..._model.url import Url
+from .._model.errors import InvalidUrl, MistakeError
+from .._model.url import Url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..._model.settings import Proxies
+    from .._model.settings import Proxies
 
 SCHEMES = ("http", "https", "socks5", "socks5h")
+PROXY_CREDENTIALS = "they belong into the proxy's URL: http://user:password@host:port"
 _SEPARATORS = re.compile(r"[,\s]+")
 _REMEMBERED = 1024  # origins; a client that talks to more of them merely decides anew
 

@@ -4,7 +4,7 @@ import pytest
 
 from asyncfetch import MistakeError, Settings, Url
 from asyncfetch._model.settings import Proxies
-from asyncfetch._transports.http.proxies import ProxyRoutes, bypasses, proxy_for
+from asyncfetch._transports.proxies import ProxyRoutes, bypasses, proxy_for
 
 P = "http://proxy.example:3128"
 Q = "http://other.example:3128"

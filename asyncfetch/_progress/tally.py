@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import asyncfetch
+from .._model.events import Advanced, Failed, Finished, Started
+from .text import count_text, size_text
 
 if TYPE_CHECKING:
-    from asyncfetch import Fetch
-    from asyncfetch._model.events import Event
+    from .._model.events import Event
+    from .._model.fetch import Fetch
 
 
 class Line:
@@ -58,23 +59,23 @@ class Tally:
 
     def __call__(self, event: Event) -> None:
         """Count an event."""
-        if isinstance(event, asyncfetch.Advanced):
+        if isinstance(event, Advanced):
             line = self.active.get(event.fetch)
             if line is not None:
                 line.done = event.done
                 line.size = event.size if event.size is not None else line.size
-        elif isinstance(event, asyncfetch.Started):
+        elif isinstance(event, Started):
             line = self.active.get(event.fetch)
             if line is not None:
                 line.restart(event.offset, event.size)
             else:
                 name = event.fetch.url.name or event.fetch.url.host
                 self.active[event.fetch] = Line(name, event.offset, event.size, time.monotonic())
-        elif isinstance(event, asyncfetch.Finished):
+        elif isinstance(event, Finished):
             self.active.pop(event.fetch, None)
             self.files += 1
             self.transferred += event.result.transferred
-        elif isinstance(event, asyncfetch.Failed):
+        elif isinstance(event, Failed):
             self.active.pop(event.fetch, None)
             self.failed += 1
 
@@ -97,17 +98,3 @@ class Tally:
             return "nothing was kept"
         resume = ", which the same command continues" if parts else ""
         return " and ".join(kept) + resume
-
-
-def count_text(files: int) -> str:
-    """Give a number of files for people."""
-    return f"{files} file" if files == 1 else f"{files} files"
-
-
-def size_text(count: float) -> str:
-    """Give a number of bytes for people: 12.3 MB, powers of 1000."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

@@ -1,0 +1,307 @@
+"""One large body over several connections at a time, into one sink.
+
+It begins as any other body does, over one connection. Ten times a second `widening` looks whether more would pay; a
+connection on trial brings the end of the file, so that the first one loses nothing if it was in vain. Once it has paid,
+all bring pieces near the front. Rules:
+
+* A piece is proven like a resumed part: a strong validator of the same source, or a digest that will be checked.
+* A further connection takes a place at the gate only if one is free, and leaves at once when somebody waits for it.
+* A piece that fails is handed out again. Only when no connection is left does the fetch itself fail; what is here then
+  stays, and is resumed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ._lane import Lane, PieceFlow
+from ._model.errors import FetchError, Interrupted, RangeRefused, TransientError, Verdict
+from ._model.events import Advanced
+from ._model.exchange import Held, Request
+from ._policy import resume, split
+from ._policy.coverage import Coverage
+from ._policy.widening import Widening
+from ._signal import signal
+from ._watch import Watch, carry
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+    from ._model.exchange import Body, Validator
+    from ._model.fetch import Fetch
+    from ._model.url import Url
+    from ._policy.split import Piece
+    from ._signal import Signal
+    from ._sinks.file import FileSink
+    from ._surroundings import Surroundings
+
+_STRIKES = 3  # pieces in a row that a connection may fail to bring to their end
+
+
+class Pieces:
+    """Brings the rest of a body of known size. ``done`` and ``received`` as with a `Flow`, of all connections."""
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        sink: FileSink,
+        around: Surroundings,
+        *,
+        source: Url,
+        size: int,
+        validator: Validator,
+        most: int,
+    ) -> None:
+        self._fetch = fetch
+        self._sink = sink
+        self._around = around
+        self._source = source
+        self._size = size
+        self._validator = validator
+        self._provable = fetch.provable
+        held = sink.held
+        self._chart = split.Chart(Coverage(held.length, held.islands).gaps(size))
+        self._first = Lane(source)
+        self._lanes = [self._first]
+        self._gone = 0  # bytes that connections brought which have ended
+        self._candidates = deque(self._usable())  # whose connections may be tried, the first one next
+        self._trouble: Exception | None = None
+        self._tasks: TaskGroup
+        self._left_alone: Signal | None = None
+        self._widening = Widening(most)
+        self.several = bool(held.islands)  # more than one connection brought bytes
+
+    # --- what is told
+
+    @property
+    def received(self) -> int:
+        """Bytes that came in all."""
+        return self._gone + sum(lane.received for lane in self._lanes)
+
+    @property
+    def done(self) -> int:
+        """Bytes of the whole that the sink has."""
+        return self._size - self._chart.left
+
+    def seen(self) -> int:
+        """The same, with those in the buffers under way."""
+        return self.done + sum(lane.seen - lane.received for lane in self._lanes)
+
+    # --- the work
+
+    async def run(self, body: Body) -> None:
+        """Bring the rest, beginning with a body that starts where what is held ends. Raises FetchError."""
+        async with anyio.create_task_group() as self._tasks:
+            self._around.pulse.watch(self)
+            try:
+                await self._bring_first(body)
+                while self._lanes:
+                    self._left_alone = signal()
+                    await self._left_alone.wait()
+            finally:
+                self._around.pulse.forget(self)  # before the group closes: a tick may add a connection
+        if self._trouble is not None and (self._chart.left or not isinstance(self._trouble, FetchError)):
+            raise self._trouble
+
+    async def _bring_first(self, body: Body) -> None:
+        """Bring what the first body has until others have the rest, then pieces like them."""
+        lane = self._first
+        piece = lane.piece = self._chart.take(self._size)
+        assert piece is not None
+        try:
+            flow = PieceFlow(body, piece, self._size, whole=True)
+            await self._carry(lane, flow, 0.0)
+            while not flow.overran and self._chart.extend(piece):
+                await self._carry(lane, flow, 0.0)
+            if piece.done < self._size:  # its bytes would only fill the line
+                body.abort(Interrupted("the rest came over other connections", url=self._source))
+        except Exception as error:  # noqa: BLE001 - all that may go wrong is judged in one place
+            self._end_piece(lane)
+            if not self._goes_on(lane, error):
+                self._remove(lane)
+                return
+        else:
+            self._end_piece(lane)
+        await self._work(lane)
+
+    async def _help(self, lane: Lane) -> None:
+        """Be a further connection; its place at the gate is taken already, and so is its first piece."""
+        began = self._around.clock()
+        error: Exception | None = None
+        try:
+            with anyio.CancelScope() as lane.scope:
+                error = await self._work(lane)
+        finally:
+            if lane.piece is not None:
+                self._end_piece(lane)
+            self._remove(lane)
+            self._around.gates.leave(lane.source.origin)
+        if isinstance(error, FetchError):
+            self._around.hosts.failed(lane.source, error, began)
+
+    async def _work(self, lane: Lane) -> Exception | None:
+        """Bring piece after piece, as long as there are any; gives the error that ended it."""
+        try:
+            while lane.piece is not None or self._take(lane):
+                try:
+                    await self._bring(lane)
+                    lane.strikes = 0
+                except Exception as error:  # noqa: BLE001 - as above
+                    self._end_piece(lane)
+                    if not self._goes_on(lane, error):
+                        return error
+                else:
+                    self._end_piece(lane)
+            return None
+        finally:
+            if lane is self._first:
+                self._remove(lane)
+
+    async def _bring(self, lane: Lane) -> None:
+        """Ask for one piece, see that it fits, and bring it."""
+        around, piece, source = self._around, lane.piece, lane.source
+        assert piece is not None
+        transport = around.lent.get(source.scheme) or await around.build(source)
+        at, proof = piece.start, self._provable
+        asked, matching = resume.ask(Held(at, self._validator), str(source), provable=proof)
+        if asked != at:
+            raise RangeRefused("nothing would prove that its pieces fit", url=source)
+        request = Request(
+            source,
+            at,
+            piece.stop,
+            matching,
+            headers=self._fetch.headers,
+            insecure_redirect=proof,
+            ready=around.gates.ready,
+        )
+        began = around.clock()
+        async with transport.open(request) as body:
+            if not resume.fits(self._validator, self._size, at, matching, body, provable=proof):
+                raise RangeRefused("it has no ranges, or is another file than a moment ago", url=source)
+            flow = PieceFlow(body, piece, self._size, whole=False)
+            await self._carry(lane, flow, around.clock() - began)
+
+    async def _carry(self, lane: Lane, flow: PieceFlow, ahead: float) -> None:
+        lane.begin(flow, self._around.clock(), ahead)
+        watch = Watch(flow, self._fetch, lane.source, self._around, observed=False)
+        await carry(flow, self._sink.strand(flow.done), watch, self._around)
+
+    # --- pieces
+
+    def _take(self, lane: Lane) -> bool:
+        """Give a connection its next piece; False when there is none, or it is one too many."""
+        if lane.retiring:
+            return False
+        now, chart = self._around.clock(), self._chart
+        count = len(self._lanes)
+        rate = lane.rate(now) or sum(one.rate(now) for one in self._lanes) / count
+        wanted = split.length(rate, lane.ahead, chart.free or chart.left, count) if count > 1 else self._size
+        if not chart.free:
+            most = self._size if self._widening.proven else wanted
+            chart.share(lambda piece: self._rate_of(piece, now), lane.ahead, most)
+        lane.piece = chart.take(wanted)
+        return lane.piece is not None
+
+    def _rate_of(self, piece: Piece, now: float) -> float:
+        return max(1.0, next((lane.rate(now) for lane in self._lanes if lane.piece is piece), 1.0))
+
+    def _end_piece(self, lane: Lane) -> None:
+        if lane.piece is not None:
+            self._chart.end(lane.piece)
+            self.several = self.several or (lane is not self._first and lane.received > 0)
+        lane.end(self._around.clock())
+
+    def _remove(self, lane: Lane) -> None:
+        if lane in self._lanes:
+            self._lanes.remove(lane)
+            self._gone += lane.received
+        if not self._lanes and self._left_alone is not None:
+            self._left_alone.set()
+
+    def _goes_on(self, lane: Lane, error: Exception) -> bool:
+        """Judge an error: whether the connection takes another piece, whose place others would have to take."""
+        if not isinstance(error, FetchError) or error.verdict is Verdict.ABORT:
+            self._trouble = error
+            self._tasks.cancel_scope.cancel()
+            return False
+        others = len(self._lanes) > 1
+        self._trouble = error if lane is self._first and not others else self._told(lane, error)
+        lane.strikes += 1
+        is_refused = error.verdict is Verdict.NEXT_SOURCE
+        if others and lane.brings and lane.strikes < _STRIKES and not is_refused:
+            return True
+        if lane.source in self._candidates and (is_refused or self._another()):
+            self._candidates.remove(lane.source)
+        fresh = bool(self._candidates) and self._candidates[0] != lane.source
+        self._widening.give_back(self._around.clock(), max(1, len(self._lanes) - 1), fresh=fresh)
+        return False
+
+    def _told(self, lane: Lane, error: FetchError) -> FetchError:
+        """Give the error of a piece as one of the fetch: its source may still have the whole."""
+        if lane.source == self._source and isinstance(error, TransientError):
+            return error
+        told = Interrupted(f"a piece of it did not come: {error.reason}", url=self._source)
+        told.__cause__ = error
+        return told
+
+    # --- how many, and from where
+
+    def _usable(self) -> list[Url]:
+        """Give the sources whose pieces can be proven to fit, the one at hand first."""
+        sources = [self._source, *(one for one in self._fetch.sources if one != self._source and one.scheme != "file")]
+        return [one for one in sources if self._provable or (one == self._source and self._validator.strong)]
+
+    def _another(self) -> bool:
+        return len(self._candidates) > 1
+
+    def tick(self, now: float) -> None:
+        """Tell whoever observes, and see whether connections are too few or too many."""
+        if self._around.observer is not None:
+            self._around.observer(Advanced(self._fetch, self.seen(), self._size))
+        for lane in self._lanes:
+            lane.brings = lane.brings or lane.seen > 0
+        bringing = [lane for lane in self._lanes if lane.brings]
+        received = self._gone + sum(lane.seen for lane in self._lanes)
+        was_proven, tried = self._widening.proven, self._widening.trying
+        wanted = self._widening.look(now, received, len(bringing), self._chart.left, fresh=self._another())
+        if self._widening.proven and not was_proven and self._first.piece is not None:
+            lead = split.length(self._first.rate(now), 0.0, self._chart.left, len(self._lanes))
+            self._chart.cut(self._first.piece, self._first.piece.done + lead)
+        working = [lane for lane in self._lanes if not lane.retiring]
+        if self._make_room(now):
+            return
+        if len(working) > wanted:
+            if tried and self._another():  # more of this source are in vain: the next one may do better
+                self._candidates.popleft()
+            for lane in [lane for lane in reversed(working) if lane is not self._first][: len(working) - wanted]:
+                lane.retiring = True
+        for _ in range(wanted - len(working)):
+            if not self._add():
+                break
+
+    def _make_room(self, now: float) -> bool:
+        """End the newest connection whose place another fetch waits for."""
+        for lane in reversed(self._lanes):
+            if lane.scope is not None and self._around.gates.is_crowded(lane.source.origin):
+                lane.retiring = True
+                lane.scope.cancel()
+                self._widening.give_back(now, max(1, len(self._lanes) - 1))
+                return True
+        return False
+
+    def _add(self) -> bool:
+        """Add a connection, if there is a piece for it and a place at the gate."""
+        if not self._candidates or not self._around.gates.room(self._candidates[0].origin):
+            return False
+        lane = Lane(self._candidates[0])
+        self._lanes.append(lane)
+        if not self._take(lane):
+            self._lanes.remove(lane)
+            return False
+        self._around.gates.enter_now(lane.source.origin)
+        self._tasks.start_soon(self._help, lane)
+        return True

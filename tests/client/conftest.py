@@ -1,0 +1,5 @@
+"""Fixtures of the tests of the spine."""
+
+from .eager import eager, trying
+
+__all__ = ["eager", "trying"]

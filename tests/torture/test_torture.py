@@ -1,0 +1,115 @@
+"""Every operation of a fetch goes wrong once, for every scheme; and a harness that would not notice is noticed.
+
+``ASYNCFETCH_TORTURE=1`` strikes every operation of every wish; without it, some of them.
+"""
+
+import logging
+import os
+
+import pytest
+
+from asyncfetch._disk import note, part
+from asyncfetch.testing import MemoryFarEnd, MemoryTransport, open_far_end
+from asyncfetch.testing.torture import WAYS, WISHES, torture
+
+from .memory import transports
+
+EVERYTHING = bool(os.environ.get("ASYNCFETCH_TORTURE"))
+# struck in the default run: the dearer the scheme, the fewer
+STRIDES = {"http": 5, "https": 9, "ftp": 9, "ftps": 14, "s3": 9, "file": 5}
+KILLS = 9  # a fork each: fewer
+CHEAP = [way for way in WAYS if way not in {"killed", "EIO", "EACCES"}]
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    """A bug in a transport is logged; here it is on purpose."""
+    logging.getLogger("asyncfetch").setLevel(logging.CRITICAL)
+    yield
+    logging.getLogger("asyncfetch").setLevel(logging.NOTSET)
+
+
+def chosen():
+    """Which wishes: without being asked for everything the two that differ most."""
+    if EVERYTHING:
+        return WISHES
+    return [wish for wish in WISHES if wish.name in {"small", "resumed"}]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio", "sync"])
+@pytest.mark.parametrize("scheme", ["http", "https", "ftp", "ftps", "s3", "file"])
+def test_every_operation_goes_wrong(scheme, backend):
+    with open_far_end(scheme) as far_end:
+        if EVERYTHING:
+            report = torture(far_end, backend=backend)
+        else:
+            wishes = chosen()
+            # on trio they take their time to be made: httpx's lane, and s3's loop in a thread
+            stride = STRIDES[scheme] * (5 if backend == "trio" and scheme in {"http", "https", "s3"} else 1)
+            report = torture(far_end, backend=backend, ways=CHEAP, wishes=wishes, stride=stride)
+            if backend == "asyncio":
+                report.rows += torture(far_end, ways=["killed"], wishes=wishes[:1], stride=KILLS).rows
+    print(f"\n{report}")
+    assert report.rounds > 8
+    assert {row.way for row in report.rows} >= {"ENOSPC", "port", "interrupted" if backend == "sync" else "cancelled"}
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_transport_of_somebody_elses(backend):
+    far = MemoryFarEnd(MemoryTransport())
+    stride = 1 if EVERYTHING else 5
+    report = torture(far, transports=transports, backend=backend, ways=CHEAP, wishes=chosen(), stride=stride)
+    if backend == "asyncio" or EVERYTHING:
+        more = ["killed", "EIO", "EACCES"]
+        more = torture(far, transports=transports, backend=backend, ways=more, wishes=chosen(), stride=2 * stride)
+        report.rows += more.rows
+    assert report.rounds > 20
+
+
+# --- what must be noticed
+
+
+def strike(*ways, wish="resumed"):
+    wishes = [one for one in WISHES if one.name == wish]
+    return torture(MemoryFarEnd(MemoryTransport()), transports=transports, ways=ways, wishes=wishes)
+
+
+def test_a_note_that_runs_ahead_of_its_bytes_is_noticed(monkeypatch):
+    real = part.Part.write
+
+    def boast(self, view):
+        if self._note is not None:
+            self._note.move_on(self.position + len(view))
+            os.ftruncate(self._descriptor, self.position + len(view))
+        real(self, view)
+
+    monkeypatch.setattr(part.Part, "write", boast)
+    with pytest.raises(AssertionError, match="vouches for"):
+        strike("ENOSPC", wish="large")
+
+
+def test_a_descriptor_that_is_left_is_noticed(monkeypatch):
+    left = []
+    monkeypatch.setattr(part.Part, "_close_note", lambda self: left.append(self._note))
+    monkeypatch.setattr("asyncfetch.testing.torture._signs._PATIENCE", 0.05)
+    try:
+        with pytest.raises(AssertionError, match="left open"):
+            strike("ENOSPC", wish="large")
+    finally:
+        for one in left:
+            if isinstance(one, note.Note):
+                one.close()
+
+
+def test_an_error_that_is_hidden_is_noticed(monkeypatch):
+    def swallow(self, view):
+        self.position += len(view)
+
+    monkeypatch.setattr(part.Part, "write", swallow)
+    with pytest.raises(AssertionError):
+        strike("ENOSPC", wish="large")
+
+
+def test_a_way_that_is_none():
+    with pytest.raises(ValueError, match="no way"):
+        strike("boredom")
