@@ -1,4 +1,4 @@
-"""One plot for a README: a bar for each client of a row, as long as it is fast, the fastest filled. SVG, and PNG of it."""
+"""One plot for a README: a bar for each client of a row, as long as it is fast, the fastest filled: SVG, and PNG."""
 
 from __future__ import annotations
 

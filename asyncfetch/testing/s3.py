@@ -17,6 +17,7 @@ of one process share one store, which is emptied when the last of them stops.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import threading
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["S3Asked", "S3FarEnd", "S3Server", "open_s3_far_end", "s3_client"]
 
 ACCESS_KEY, SECRET_KEY, REGION = "asyncfetch-key", "asyncfetch-secret", "us-east-1"
+_numbers = itertools.count(1)  # servers share a store; a far end begins empty all the same
 _FEEDING = "asyncfetch-testing-feed"  # in the User-Agent of our own client
 
 
@@ -173,8 +175,8 @@ class S3FarEnd(FarEnd):
 
 @contextmanager
 def open_s3_far_end() -> Iterator[S3FarEnd]:
-    """Start an S3Server with a bucket that is everybody's to read, as a far end that needs no keys."""
-    with S3Server() as server:
+    """Start an S3Server with a bucket of its own that is everybody's to read, as a far end that needs no keys."""
+    with S3Server(f"bucket-{next(_numbers)}") as server:
         allow = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{server.bucket}/*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
         server.client.put_bucket_policy(Bucket=server.bucket, Policy=policy)
