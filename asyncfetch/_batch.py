@@ -106,14 +106,12 @@ class Batch:
             with crew.scope:
                 while (item := await self._next()) is not None:
                     number, fetch = item
-                    host = fetch.url.origin
-                    self._lineup.begin(host)
                     try:
                         outcome: Outcome = await self._flights.outcome(fetch, crew)
                     except FetchError as error:
                         outcome = error
                     finally:
-                        self._lineup.end(host)
+                        self._lineup.end(fetch.url.origin)
                     self._outcomes.append((number, outcome))
                     self._notify()
                     if len(self._outcomes) >= 2 * self._width:
@@ -132,12 +130,13 @@ class Batch:
             await self._room.wait()
 
     async def _next(self) -> _Item | None:
-        """Read on to a wish whose host has room, and see that somebody looks for the next one.
+        """Read on to a wish whose host has room, count it there, and see that somebody looks for the next one.
 
         None: there is no other, or enough are set aside; those who carry out the wishes of the full hosts come by.
         """
         if not self._closed and (waiting := self._lineup.take()) is not None:
-            if len(self._crews) < self._most and self._lineup.ready:
+            self._lineup.begin(waiting[1].url.origin)
+            if len(self._crews) < self._most and (self._lineup.ready or self._lineup.roomy):
                 self._grow()
             return waiting
         while not (self._exhausted or self._lineup.full):
@@ -154,6 +153,7 @@ class Batch:
                 self._notify()
                 continue
             if self._lineup.admits(fetch.url.origin):
+                self._lineup.begin(fetch.url.origin)
                 if len(self._crews) < self._most:
                     self._grow()
                 return number, fetch

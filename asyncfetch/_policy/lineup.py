@@ -68,6 +68,11 @@ class Lineup(Generic[T]):
         return self._aside >= self._most
 
     @property
+    def roomy(self) -> bool:
+        """Whether it is worth somebody's while to read ahead: not for the one wish that was just taken."""
+        return 2 * self._aside <= self._most
+
+    @property
     def ready(self) -> bool:
         """Whether there is something to take."""
         return any(self.admits(host) for host in self._waiting)

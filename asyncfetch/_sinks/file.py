@@ -208,11 +208,19 @@ class FileSink:
         if count == 0:
             self._disk.buffers.give_back(buffer)
             return
+        if self._islands:
+            self._drop_islands()
         if self._tail is not None:
             self._queue_tail()
         self._tail = (buffer, count)
         self._taken += count
         self._hashed += count
+
+    def _drop_islands(self) -> None:
+        """What comes in order, over one connection, comes as a whole: no thread has carried out the begin yet."""
+        assert self._plan is not None
+        validator, size, offset, _ = self._plan
+        self._plan, self._islands = (validator, size, offset, ()), ()
 
     # --- what comes in pieces
 
@@ -251,6 +259,8 @@ class FileSink:
     async def absorb(self, descriptor: int, offset: int, size: int) -> int:
         """Have the kernel copy from an open file: all at once by reflink, else some; gives the number of bytes."""
         self._raise_failure()
+        if self._islands:
+            self._drop_islands()
         self._queue_tail()
         # a duplicate, as the job outlives a cancelled body, and the number might be another file's by then
         try:

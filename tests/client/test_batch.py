@@ -9,6 +9,7 @@ import anyio.lowlevel
 import pytest
 
 from asyncfetch import Body, Fetch, FetchError, InvalidUrl, Limits, MistakeError, NotFound, Result, Timings
+from asyncfetch._batch import Crew
 from asyncfetch.testing import Hold, Stall
 
 from .scene import MIDDLE, SMALL, client, far_end, idle, until
@@ -119,6 +120,23 @@ async def test_a_hundred_thousand_wishes_are_bounded_by_the_places(anyio_backend
     assert (asked, done, far.requests) == (total, total, total)
     assert most_tasks < 50
     assert most_ahead < 100
+
+
+@pytest.mark.parametrize("ahead", [False, True], ids=["an iterator", "a list"])
+async def test_a_task_carries_out_many_wishes(monkeypatch, ahead):
+    begun = []
+
+    class Counted(Crew):
+        def __init__(self, rest):
+            begun.append(self)
+            super().__init__(rest)
+
+    monkeypatch.setattr("asyncfetch._batch.Crew", Counted)
+    wishes = [Fetch(f"memory://far/{number}", size=1) for number in range(1_000)]
+    async with client(InstantTransport(), limits=Limits(total=8, per_host=8)) as one:
+        outcomes = [outcome async for outcome in one.as_fetched(wishes if ahead else iter(wishes))]
+    assert len(outcomes) == 1_000
+    assert len(begun) < 50
 
 
 def _tasks():

@@ -108,11 +108,14 @@ class Bench:
         subject, place = self.place()
         self.judge_next(subject.fetch(), place, self.wish.size)
 
-    def judge(self, outcome: Outcome | None, place: Path) -> int:
-        """Judge what a strike left behind; ``outcome`` None: nobody was told. Gives the bytes to go on from."""
+    def judge(self, outcome: Outcome | None, place: Path, *, tidy: bool = True) -> int:
+        """Judge what a strike left behind; ``outcome`` None: nobody was told. Gives the bytes to go on from.
+
+        ``tidy`` False: what was struck may be the tidying itself.
+        """
         if isinstance(outcome, Result):
             self._judge_result(outcome, place)
-        return 0 if self.wish.memory else look(place, self.body, self.old)
+        return 0 if self.wish.memory else look(place, self.body, self.old, tidy=tidy)
 
     def judge_next(self, outcome: Outcome, place: Path, good: int) -> None:
         """Judge the fetch after that, which nothing befell, and clear its place away."""

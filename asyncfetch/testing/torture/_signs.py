@@ -1,7 +1,7 @@
 """What must hold after everything: of the folder of the destination, and of this process.
 
 The destination is absent, the old file, or the new one. Beside it lies at most a part with its note, and what the note
-vouches for is the beginning of the body. No thread, descriptor or lock is left.
+vouches for are the bytes of the body. No thread, descriptor or lock is left.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from ..._disk.lock import LockUnsupported, try_lock
 from ..._disk.note import read_note
 
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ NAME = "file"
 _PATIENCE = 5.0  # seconds for a far end in this process to close its half of a connection
 
 
-def look(folder: Path, body: bytes, old: bytes | None) -> int:
-    """Judge a folder; give the number of bytes from which the next fetch may go on."""
+def look(folder: Path, body: bytes, old: bytes | None, *, tidy: bool = False) -> int:
+    """Judge a folder; give the number of bytes from which the next fetch may go on.
+
+    ``tidy``: nobody was killed, and the disk did as it was told, so that nothing is left that vouches for nothing.
+    """
     names = set(os.listdir(folder))
     strange = names - {NAME, f"{NAME}.part", f"{NAME}.part.json"}
     assert not strange, f"left behind: {sorted(strange)}"
@@ -32,11 +36,25 @@ def look(folder: Path, body: bytes, old: bytes | None) -> int:
         assert old is None, "the old file is gone"
     part = folder / f"{NAME}.part"
     if not part.exists():
+        assert not tidy or len(names) <= 1, "a note is left without its part"
         return 0
+    assert not _is_locked(part), "the part is locked, and nobody is there to write it"
     content = part.read_bytes()
     held = read_note(f"{part}.json", len(content))
-    assert content[: held.length] == body[: held.length], f"the note vouches for {held.length} bytes that are wrong"
+    assert held.length or not tidy, "a part is left for which no note vouches"
+    for start, end in ((0, held.length), *held.islands):
+        assert content[start:end] == body[start:end], f"the note vouches for bytes {start} to {end}, which are wrong"
     return held.length
+
+
+def _is_locked(part: Path) -> bool:
+    descriptor = os.open(part, os.O_RDWR)
+    try:
+        return not try_lock(descriptor)
+    except LockUnsupported:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def look_after(folder: Path, body: bytes) -> None:

@@ -63,7 +63,7 @@ class Failing(Way):
 
         def between(outcome: Outcome) -> None:
             nonlocal good
-            good = bench.judge(outcome, place)
+            good = bench.judge(outcome, place, tidy="disk" not in self.kinds)
 
         outcome, following = subject.fetch_twice(points, between)
         if points.struck is not None:
@@ -105,7 +105,7 @@ class Killing(Way):
             return None
         subject, place = bench.place()
         struck = killer.kill(subject, number)
-        good = bench.judge(None, place)
+        good = bench.judge(None, place, tidy=False)
         bench.judge_next(subject.fetch(), place, good)
         return None if struck is None else (struck, "killed")
 

@@ -87,6 +87,7 @@ class _Play:
     def next(self):
         counted = sum(self.waiting.values())
         assert self.lineup.full == (counted >= self.most)
+        assert self.lineup.roomy == (2 * counted <= self.most)
         self.seen["full"] += self.lineup.full
         admitted = [number for number in self.waiting if self.busy(self.host(number)) < self.places]
         assert self.lineup.ready == bool(admitted)
