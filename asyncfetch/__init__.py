@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from ._client import (
         Client as Client,
-        fetch as fetch,
-        fetch_all as fetch_all,
-        read as read,
     )
     from ._model.digest import (
         Digest as Digest,
@@ -89,6 +86,11 @@ if TYPE_CHECKING:
     from ._model.url import (
         Url as Url,
     )
+    from ._once import (
+        fetch as fetch,
+        fetch_all as fetch_all,
+        read as read,
+    )
 
 # name -> where it lives, loaded on first use, so that importing the package costs nothing; what is above is for type
 # checkers only
@@ -148,9 +150,9 @@ _HOMES = {
     "Url": "_model.url",
     "Validator": "_model.exchange",
     "Verdict": "_model.errors",
-    "fetch": "_client",
-    "fetch_all": "_client",
-    "read": "_client",
+    "fetch": "_once",
+    "fetch_all": "_once",
+    "read": "_once",
 }
 
 __all__ = sorted(["__version__", *_HOMES])  # noqa: PLE0605 - one list, so that it cannot differ from what loads

@@ -1,21 +1,23 @@
 """One short question to one source, asked as often as the settings allow: stat, and the opening of a stream.
 
-The same policy as for a transfer, without a sink: there is no mirror to turn to.
+The same policy as for a transfer, without a sink: there is no mirror to turn to. ``Timeouts.total`` bounds what is
+waited for the source and for our turn, pauses included; the time that a reader takes in between is the reader's own.
 """
 
 from __future__ import annotations
 
 import random
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
 from ._gates import Cooling
-from ._model.errors import Attempt, Busy, FetchError
+from ._model.errors import Attempt, Busy, FetchError, TimedOut
 from ._policy.attempts import Attempts
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from ._model.ports import Transport
     from ._model.url import Url
@@ -34,9 +36,36 @@ class Asking:
         self._queue = Attempts(1, around.settings.retry, random.random)
         self._began = around.clock()
         self._tried: list[Attempt] = []
+        self._left = around.settings.timeouts.total  # seconds that may still be waited
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether there is a limit for all of it, so that waiting has to be `bounded`."""
+        return self._left is not None
+
+    @contextmanager
+    def bounded(self) -> Iterator[None]:
+        """Bound what is awaited inside by what is left of ``Timeouts.total``. Raises TimedOut when that is over."""
+        if self._left is None:
+            yield
+            return
+        clock, total = self._around.clock, self._around.settings.timeouts.total
+        began = clock()
+        try:
+            with anyio.move_on_after(self._left) as scope:
+                yield
+        finally:
+            self._left = max(0.0, self._left - (clock() - began))
+        if scope.cancelled_caught:
+            error = TimedOut(f"it took longer than the {total:g} s allowed in all", url=self._url)
+            error.tell(tuple(self._tried), clock() - self._began)
+            raise error
 
     async def answer(self, question: Callable[[Transport], Awaitable[T]], *, keep_place: bool = False) -> T:
-        """Ask until there is an answer or the policy gives up; ``keep_place`` leaves the place at the gate taken."""
+        """Ask until there is an answer or the policy gives up; ``keep_place`` leaves the place at the gate taken.
+
+        It is for the caller to wait for it in `bounded`.
+        """
         around = self._around
         while True:
             started = around.clock()

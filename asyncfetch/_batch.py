@@ -12,7 +12,7 @@ import anyio
 
 from ._flights import Crew
 from ._model.errors import FetchError, MistakeError
-from ._model.fetch import Fetch
+from ._model.fetch import Fetch, several
 from ._policy.lineup import Lineup, largest_first
 from ._signal import signal
 
@@ -39,6 +39,7 @@ class Batch:
     """
 
     def __init__(self, flights: Flights, wishes: Iterable[Wish] | AsyncIterable[Wish], limits: Limits) -> None:
+        several(wishes)
         self._flights = flights
         self._width = limits.total + min(limits.total, _SPARE)
         self._lineup: Lineup[_Item] = Lineup(flights.places, _ASIDE)

@@ -19,7 +19,7 @@ from ._gates import Gates, Pace
 from ._hosts import Hosts
 from ._model.errors import FetchError, MistakeError, Offline
 from ._model.exchange import Request
-from ._model.fetch import Fetch, Result
+from ._model.fetch import Fetch, Result, is_count
 from ._model.settings import Settings
 from ._model.url import Url
 from ._observers import all_of, make_bars
@@ -67,6 +67,11 @@ class Client:
     ) -> None:
         if not isinstance(settings, Settings):
             raise MistakeError(f"settings are asyncfetch.Settings, not {type(settings).__name__}")
+        if observer is not None and not callable(observer):
+            raise MistakeError(f"the observer is called with each event, which a {type(observer).__name__} cannot be")
+        for name, mapping in (("transports", transports), ("auth", auth)):
+            if mapping is not None and not hasattr(mapping, "items"):
+                raise MistakeError(f"{name}= is a mapping, not {type(mapping).__name__}")
         self.settings = settings
         self._bars = make_bars() if progress else None
         self._observer = all_of(observer, self._bars)
@@ -187,6 +192,8 @@ class Client:
         self, url: str | Url, *, limit: int | None = None, headers: Mapping[str, str] | None = None
     ) -> bytes:
         """Fetch a body of at most ``limit`` bytes (by default ``Limits.memory``) into memory. Raises TooLarge."""
+        if limit is not None and not is_count(limit):
+            raise MistakeError(f"the limit is a number of bytes, not {limit!r}")
         result = await self._ready().fetch(Fetch(url, headers=headers), limit)
         assert result.content is not None
         return result.content
@@ -208,6 +215,8 @@ class Client:
         """
         self._ready()
         wish = Fetch(url, headers=headers, unless=unless)
+        if not is_count(offset):
+            raise MistakeError(f"the offset is a number of bytes, not {offset!r}", url=wish.url)
         transport = await self._transport(wish.url)
         assert self._tasks is not None
         async with streamed(wish, transport, self._around, self._tasks, offset) as body:
@@ -219,18 +228,25 @@ class Client:
         wish = Fetch(url, headers=headers)
         asking = Asking(self._around, await self._transport(wish.url), wish.url)
         request = Request(wish.url, headers=wish.headers, ready=self._gates.ready)
-        return await asking.answer(lambda transport: transport.stat(request))
+        with asking.bounded():
+            return await asking.answer(lambda transport: transport.stat(request))
 
     async def list(self, url: str | Url) -> AsyncGenerator[Entry, None]:
         """List what is below a URL: s3, ftp and file. Raises UnsupportedScheme for the others."""
         self._ready()
         parsed = Url.of(url)
         transport = await self._transport(parsed)
-        await Asking(self._around, transport, parsed).enter()
+        asking = Asking(self._around, transport, parsed)
+        with asking.bounded():
+            await asking.enter()
         try:
             entries = transport.list(parsed)
             try:
-                async for entry in entries:
+                while True:
+                    with asking.bounded():
+                        entry = await anext(entries, None)
+                    if entry is None:
+                        return
                     yield entry
             finally:
                 if hasattr(entries, "aclose"):
@@ -291,35 +307,3 @@ def _only(group: BaseException) -> BaseException:
     while isinstance(group, BaseExceptionGroup) and len(group.exceptions) == 1:
         group = group.exceptions[0]
     return group
-
-
-async def fetch(
-    what: str | Url | Fetch,
-    to: str | PathLike | None = None,
-    *,
-    settings: Settings = Settings(),
-    observer: Observer | None = None,
-    progress: bool = False,
-    **wish: Any,
-) -> Result:
-    """Fetch one URL with a client of its own; arguments as for ``Client`` and ``Client.fetch``."""
-    async with Client(settings=settings, observer=observer, progress=progress) as client:
-        return await client.fetch(what, to, **wish)
-
-
-async def read(url: str | Url, *, settings: Settings = Settings(), limit: int | None = None) -> bytes:
-    """Read one body into memory with a client of its own."""
-    async with Client(settings=settings) as client:
-        return await client.read(url, limit=limit)
-
-
-async def fetch_all(
-    fetches: Iterable[str | Url | Fetch],
-    *,
-    settings: Settings = Settings(),
-    observer: Observer | None = None,
-    progress: bool = False,
-) -> list[Result | FetchError]:
-    """Fetch many with a client of its own; arguments as for ``Client`` and ``Client.fetch_all``."""
-    async with Client(settings=settings, observer=observer, progress=progress) as client:
-        return await client.fetch_all(fetches)

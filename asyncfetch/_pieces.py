@@ -8,6 +8,7 @@ all bring pieces near the front. Rules:
 * A further connection takes a place at the gate only if one is free, and leaves at once when somebody waits for it.
 * A piece that fails is handed out again. Only when no connection is left does the fetch itself fail; what is here then
   stays, and is resumed.
+* What is wrong with the end of a body is wrong with the whole, wherever its other bytes came from.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ._lane import Lane, PieceFlow
-from ._model.errors import FetchError, Interrupted, RangeRefused, TransientError, Verdict
+from ._model.errors import DigestMismatch, FetchError, Interrupted, LocalError, RangeRefused, TransientError, Verdict
 from ._model.events import Advanced
 from ._model.exchange import Held, Request
 from ._policy import resume, split
@@ -68,7 +69,8 @@ class Pieces:
         self._lanes = [self._first]
         self._gone = 0  # bytes that connections brought which have ended
         self._candidates = deque(self._usable())  # whose connections may be tried, the first one next
-        self._trouble: Exception | None = None
+        self._trouble: FetchError | None = None  # why the first connection ended, when there was no other
+        self._fatal: Exception | None = None  # what ends all
         self._tasks: TaskGroup
         self._left_alone: Signal | None = None
         self._widening = Widening(most)
@@ -98,13 +100,26 @@ class Pieces:
             self._around.pulse.watch(self)
             try:
                 await self._bring_first(body)
-                while self._lanes:
-                    self._left_alone = signal()
-                    await self._left_alone.wait()
+                await self._others()
+                while self._chart.left and self._trouble is None:
+                    # who had the rest failed, or made room for another fetch; the place of the fetch itself is ours
+                    self._first = Lane(self._source)
+                    self._lanes.append(self._first)
+                    await self._work(self._first)
+                    await self._others()
             finally:
                 self._around.pulse.forget(self)  # before the group closes: a tick may add a connection
-        if self._trouble is not None and (self._chart.left or not isinstance(self._trouble, FetchError)):
+        if self._fatal is not None:
+            raise self._fatal
+        if self._chart.left:
+            assert self._trouble is not None
             raise self._trouble
+
+    async def _others(self) -> None:
+        """Wait until every connection has ended."""
+        while self._lanes:
+            self._left_alone = signal()
+            await self._left_alone.wait()
 
     async def _bring_first(self, body: Body) -> None:
         """Bring what the first body has until others have the rest, then pieces like them."""
@@ -119,8 +134,11 @@ class Pieces:
             if piece.done < self._size:  # its bytes would only fill the line
                 body.abort(Interrupted("the rest came over other connections", url=self._source))
         except Exception as error:  # noqa: BLE001 - all that may go wrong is judged in one place
+            is_of_the_end = piece.left <= 0
             self._end_piece(lane)
-            if not self._goes_on(lane, error):
+            if is_of_the_end:
+                self._end_all(error)
+            if is_of_the_end or not self._goes_on(lane, error, error):
                 self._remove(lane)
                 return
         else:
@@ -131,8 +149,9 @@ class Pieces:
         """Be a further connection; its place at the gate is taken already, and so is its first piece."""
         began = self._around.clock()
         error: Exception | None = None
+        assert lane.scope is not None
         try:
-            with anyio.CancelScope() as lane.scope:
+            with lane.scope:
                 error = await self._work(lane)
         finally:
             if lane.piece is not None:
@@ -151,7 +170,7 @@ class Pieces:
                     lane.strikes = 0
                 except Exception as error:  # noqa: BLE001 - as above
                     self._end_piece(lane)
-                    if not self._goes_on(lane, error):
+                    if not self._goes_on(lane, error, self._told(error)):
                         return error
                 else:
                     self._end_piece(lane)
@@ -184,6 +203,8 @@ class Pieces:
                 raise RangeRefused("it has no ranges, or is another file than a moment ago", url=source)
             flow = PieceFlow(body, piece, self._size, whole=False)
             await self._carry(lane, flow, around.clock() - began)
+            if flow.done == request.end and not body.ended:
+                await body.fill(memoryview(bytearray(1)))  # it gives 0, or what is wrong with the part (Content-Digest)
 
     async def _carry(self, lane: Lane, flow: PieceFlow, ahead: float) -> None:
         lane.begin(flow, self._around.clock(), ahead)
@@ -222,16 +243,20 @@ class Pieces:
         if not self._lanes and self._left_alone is not None:
             self._left_alone.set()
 
-    def _goes_on(self, lane: Lane, error: Exception) -> bool:
-        """Judge an error: whether the connection takes another piece, whose place others would have to take."""
-        if not isinstance(error, FetchError) or error.verdict is Verdict.ABORT:
-            self._trouble = error
-            self._tasks.cancel_scope.cancel()
+    def _goes_on(self, lane: Lane, error: Exception, told: Exception) -> bool:
+        """Judge an error: whether the connection takes another piece, whose place others would have to take.
+
+        ``told`` is what the fetch would end with.
+        """
+        if not isinstance(error, FetchError) or isinstance(error, LocalError | DigestMismatch):
+            self._end_all(error)
             return False
         others = len(self._lanes) > 1
-        self._trouble = error if lane is self._first and not others else self._told(lane, error)
+        if lane is self._first and not others:
+            assert isinstance(told, FetchError)
+            self._trouble = told
         lane.strikes += 1
-        is_refused = error.verdict is Verdict.NEXT_SOURCE
+        is_refused = error.verdict is not Verdict.RETRY
         if others and lane.brings and lane.strikes < _STRIKES and not is_refused:
             return True
         if lane.source in self._candidates and (is_refused or self._another()):
@@ -240,9 +265,14 @@ class Pieces:
         self._widening.give_back(self._around.clock(), max(1, len(self._lanes) - 1), fresh=fresh)
         return False
 
-    def _told(self, lane: Lane, error: FetchError) -> FetchError:
+    def _end_all(self, error: Exception) -> None:
+        """End every connection: no other one can make this good."""
+        self._fatal = self._fatal or error
+        self._tasks.cancel_scope.cancel()
+
+    def _told(self, error: Exception) -> Exception:
         """Give the error of a piece as one of the fetch: its source may still have the whole."""
-        if lane.source == self._source and isinstance(error, TransientError):
+        if not isinstance(error, FetchError) or isinstance(error, TransientError):
             return error
         told = Interrupted(f"a piece of it did not come: {error.reason}", url=self._source)
         told.__cause__ = error
@@ -279,6 +309,8 @@ class Pieces:
                 self._candidates.popleft()
             for lane in [lane for lane in reversed(working) if lane is not self._first][: len(working) - wanted]:
                 lane.retiring = True
+                if lane.scope is not None and not lane.brings:  # it may never do, and others would wait for its piece
+                    lane.scope.cancel()
         for _ in range(wanted - len(working)):
             if not self._add():
                 break
@@ -298,6 +330,7 @@ class Pieces:
         if not self._candidates or not self._around.gates.room(self._candidates[0].origin):
             return False
         lane = Lane(self._candidates[0])
+        lane.scope = anyio.CancelScope()
         self._lanes.append(lane)
         if not self._take(lane):
             self._lanes.remove(lane)

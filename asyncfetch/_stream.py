@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ._asking import Asking
-from ._model.errors import FetchError, MistakeError, RangeRefused, TransientError
+from ._model.errors import FetchError, MistakeError, RangeRefused, TimedOut, TransientError
 from ._model.exchange import Answer, Body, Held, Request
 from ._policy import resume
 from ._prompt import fill_promptly
@@ -37,7 +37,8 @@ async def streamed(
 ) -> AsyncIterator[StreamedBody]:
     """Open the body of a wish's URL, from a byte on. Raises FetchError."""
     body = StreamedBody(wish, transport, around, tasks)
-    await body.begin(offset)
+    with body.asking.bounded():
+        await body.begin(offset)
     try:
         yield body
     except BaseException:
@@ -54,7 +55,7 @@ class StreamedBody(Body):
         self._wish = wish
         self._around = around
         self._tasks = tasks
-        self._asking = Asking(around, transport, wish.url)
+        self.asking = Asking(around, transport, wish.url)
         self._exchange: _Exchange | None = None  # None: there is none under way, and no place at the gate is taken
         self._body: Body
         self._given = 0  # bytes of the whole that need not come again
@@ -83,6 +84,16 @@ class StreamedBody(Body):
 
     async def fill(self, into: memoryview) -> int:
         """Put what has come into the buffer, soon after it came; 0 at the end."""
+        if not self.asking.is_bounded:
+            return await self._fill(into)
+        try:
+            with self.asking.bounded():
+                return await self._fill(into)
+        except TimedOut as error:  # also when it is the last word of the source: nothing follows either way
+            self._failure = self._failure or error
+            raise
+
+    async def _fill(self, into: memoryview) -> int:
         if self._unpaid and self._around.pace is not None:  # before the next ones, so that none is lost when cancelled
             count, self._unpaid = self._unpaid, 0
             await self._around.pace.spend(count)
@@ -117,7 +128,7 @@ class StreamedBody(Body):
         held = Held(self._given, self.validator)
         offset, matching = resume.ask(held, str(self._wish.url), provable=False)
         came = self._given - self._began_at
-        pause = self._asking.failed(cut, self._started, came, progressed=came > 0)
+        pause = self.asking.failed(cut, self._started, came, progressed=came > 0)
         if pause is None or offset != self._given:  # not provable, or all was given
             self._failure = cut
             return
@@ -152,7 +163,7 @@ class StreamedBody(Body):
             return body
 
         self._began_at = offset
-        self._body = await self._asking.answer(enter, keep_place=True)
+        self._body = await self.asking.answer(enter, keep_place=True)
         self._started = self._around.clock()
         return self._body
 

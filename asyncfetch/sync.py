@@ -22,16 +22,17 @@ import functools
 import os
 import threading
 import weakref
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
-from . import _client
-from ._blocking.call import GRACE
+from . import _once
+from ._blocking import alone
 from ._blocking.reader import Reader
 from ._blocking.relay import Feed, Relay
 from ._blocking.thread import LoopThread
 from ._client import Client as AsyncClient
 from ._model.errors import MistakeError
+from ._model.fetch import several
 from ._model.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,9 +57,9 @@ if TYPE_CHECKING:
     from ._model.fetch import Fetch, Result
     from ._model.ports import Observer, Transport
     from ._model.url import Url
-    from .repodata import Channel, Outcome
+    from .repodata import Channel, Outcome, Records
 
-__all__ = ["Client", "Reader", "fetch", "fetch_all", "prefetch", "read"]
+__all__ = ["Client", "Reader", "fetch", "fetch_all", "prefetch", "read", "shards"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -151,7 +152,7 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._close(_patience(error))
+        self._close(alone.patience(error))
 
     def close(self) -> None:
         """End what is under way, close every connection, and end the thread. The client is not used again."""
@@ -182,7 +183,7 @@ class Client:
 
     @_like(AsyncClient.fetch_all)
     def fetch_all(self, fetches: Iterable[str | Url | Fetch]) -> builtins.list[Result | FetchError]:
-        wishes = tuple(fetches)  # here: a generator of the caller's is not for another thread
+        wishes = tuple(several(fetches))  # here: a generator of the caller's is not for another thread
         thread, client = self._there()
         return thread.call(client.fetch_all, wishes)
 
@@ -192,7 +193,7 @@ class Client:
             raise MistakeError("an async iterable is for asyncfetch.Client: here it would have no event loop")
         thread, client = self._there()
         width = client.settings.limits.total
-        feed = Feed(thread, iter(fetches), width)
+        feed = Feed(thread, iter(several(fetches)), width)
 
         yield from Relay(thread, lambda: client.as_fetched(feed.items()), width, feed).items()
 
@@ -233,42 +234,20 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_all_anew)
 
 
-def _once(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-    """Make the blocking form of a function that has a client of its own."""
-
-    @functools.wraps(function)
-    def blocking(*arguments: P.args, **named: P.kwargs) -> T:
-        thread = LoopThread(nullcontext(), "asyncfetch sync")
-        thread.start()
-        try:
-            result = thread.call(function, *arguments, **named)
-        except BaseException as error:
-            thread.close(_patience(error))
-            raise
-        thread.close()
-        return result
-
-    return blocking
+fetch = alone.by_itself(_once.fetch)
+read = alone.by_itself(_once.read)
 
 
-def _patience(error: BaseException | None) -> float | None:
-    """Say how long to wait for the thread: who pressed Ctrl-C does not wait for a name server or a slow disk."""
-    return GRACE if isinstance(error, KeyboardInterrupt) else None
-
-
-fetch = _once(_client.fetch)
-read = _once(_client.read)
-
-
-@_like(_client.fetch_all)
+@_like(_once.fetch_all)
 def fetch_all(
     fetches: Iterable[str | Url | Fetch],
     *,
     settings: Settings = Settings(),
     observer: Observer | None = None,
+    auth: Mapping[str, Any] | None = None,
     progress: bool = False,
 ) -> list[Result | FetchError]:
-    with Client(settings=settings, observer=observer, progress=progress) as client:
+    with Client(settings=settings, observer=observer, auth=auth, progress=progress) as client:
         return client.fetch_all(fetches)
 
 
@@ -293,7 +272,36 @@ def prefetch(
         repodata.prefetch, channels, subdirs, cache_dir,
         formats=formats, ttl=ttl, offline=offline, stale=stale, alias=alias, tokens=tokens, limit=limit,
     )  # fmt: skip
+    return _with(client, work)
+
+
+def shards(
+    names: Iterable[str],
+    channels: Iterable[str | Url | Channel],
+    subdirs: Iterable[str],
+    cache_dir: str | os.PathLike[str],
+    *,
+    client: Client | None = None,
+    unverified: Iterable[str | Url | Channel] = (),
+    ttl: float | None = None,
+    offline: bool = False,
+    stale: bool = False,
+    alias: str | Url = "https://conda.anaconda.org",
+    tokens: Mapping[str, str] | None = None,
+) -> list[Records]:
+    """Give the records of packages from shards: `asyncfetch.repodata.shards`, with a client of this module if any."""
+    from . import repodata
+
+    work = functools.partial(
+        repodata.shards, names, channels, subdirs, cache_dir,
+        unverified=unverified, ttl=ttl, offline=offline, stale=stale, alias=alias, tokens=tokens,
+    )  # fmt: skip
+    return _with(client, work)
+
+
+def _with(client: Client | None, work: Callable[..., Coroutine[Any, Any, T]]) -> T:
+    """Do something with a client that is lent, or without one."""
     if client is None:
-        return _once(work)()
+        return alone.by_itself(work)()
     thread, there = client._there()  # noqa: SLF001 - ours
     return thread.call(work, client=there)

@@ -46,6 +46,17 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("suite")
 
 
+def pytest_sessionstart() -> None:
+    """Thousands of tests are collected: to look through them for garbage again and again takes longer than the rest."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on only what tests make is looked through."""
+    gc.enable()
+    gc.freeze()
+
+
 # --- event loops
 
 

@@ -1,29 +1,25 @@
-"""A body on its way to becoming a file: NAME.part, its note, its lock, and the one rename.
+"""A body on its way to becoming a file: what NAME.part holds, the note that vouches for it, and the one rename.
 
-Blocking; every method runs in a worker thread, one at a time. Rules: the part is opened without following links and is
-ours; whoever holds its lock writes it; who cannot have the lock writes a private part under another name. The
-destination is replaced in one step, or not touched.
+Blocking; every method runs in a worker thread, one at a time. The destination is replaced in one step, or not touched.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import sys
-from enum import Enum
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from .._model.exchange import NOTHING, Held
 from .._policy.coverage import Coverage
 from .copy import copy_some, hard_link
+from .hold import Hold
 from .lasting import flush_on_nfs, may_be_remote, sync_directory
-from .lock import LockUnsupported, mark, marked, try_lock
-from .names import is_shortened, part_path, private_path
-from .note import FLAGS, Note, closed_unless_plain, read_note
-from .private import has_left, open_private, sweep
+from .names import private_path
+from .note import Note, read_note
+from .private import has_left
 from .sparse import without_holes
 
 if TYPE_CHECKING:
@@ -32,120 +28,30 @@ if TYPE_CHECKING:
     from .._model.exchange import Validator
     from .._policy.coverage import Span
 
-_TRIES = 3  # of opening a part that others commit under our hands
-_NOT_OURS = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EMLINK}  # EMLINK: a link, on BSD
 _SYNCED = 16 * 1024 * 1024  # bytes between two syncs of a durable part
 
 
-class Access(Enum):
-    """What came of trying to open a part."""
-
-    OURS = "ours"  # it is open and locked
-    BUSY = "busy"  # another one is writing it
-    ARRIVED = "arrived"  # another one wrote what we want, and it is the destination now
-
-
-class Part:
+class Part(Hold):
     """The part of one destination."""
 
-    __slots__ = (
-        "_coverage",
-        "_descriptor",
-        "_durable",
-        "_identity",
-        "_length",
-        "_linked",
-        "_note",
-        "_owned",
-        "_private",
-        "_source",
-        "_unsynced",
-        "_waited_for_ours",
-        "destination",
-        "held",
-        "path",
-        "position",
-        "spent",
-    )
+    __slots__ = ("_coverage", "_durable", "_linked", "_note", "_unsynced", "held", "position", "spent")
 
     def __init__(self, destination: str, *, source: str, durable: bool) -> None:
-        self.destination = destination
-        self.path = part_path(destination)
+        super().__init__(destination, source=source)
         self.held: Held = NOTHING
         self.position = 0  # where the next byte goes
         self.spent = 0.0  # seconds that writing took
-        self._descriptor = -1
         self._durable = durable
-        self._identity: tuple[int, int] | None = None  # of the open file: where it is, and which one there
         self._note: Note | None = None
-        self._private = False
-        self._owned = False
-        self._source = source
         self._linked = -1  # an open file of which the destination is to be another name
-        self._length = 0  # of the file on disk, as far as it matters
-        self._waited_for_ours = False
         self._unsynced = 0  # bytes of a durable part that may not be on the disk, and are not vouched for
         self._coverage: Coverage | None = None  # of a body that comes in pieces
 
-    # --- opening
-
-    def open(self) -> Access:
-        """Open and lock the part, and read what it holds. Again after BUSY, to see whether that changed."""
-        for _ in range(_TRIES):
-            created = False
-            if self._descriptor < 0:
-                self._descriptor, created = self._open_in_place()
-                if self._descriptor < 0:
-                    return self.open_private()
-            try:
-                if not try_lock(self._descriptor):
-                    if marked(self._descriptor) == self._token:
-                        self._waited_for_ours = True
-                    return Access.BUSY
-            except LockUnsupported:
-                self._drop()
-                if created:  # nobody writes it: where there are no locks, parts are private
-                    _remove(self.path)
-                return self.open_private()
-            if self._is_current():
-                self._owned = True
-                mark(self._descriptor, self._token)
-                if has_left(self.destination):
-                    sweep(self.destination)
-                self.held = self._read_held() if self._length else NOTHING
-                return Access.OURS
-            # its holder committed or removed it while we waited
-            arrived = self._waited_for_ours and self._is_destination()
-            self._drop()
-            if arrived:
-                return Access.ARRIVED
-        return Access.BUSY
-
-    def _open_in_place(self) -> tuple[int, bool]:
-        if is_shortened(self.destination):
-            # known now or after all has been fetched: whether the name itself is too long
-            with contextlib.suppress(FileNotFoundError):
-                os.lstat(self.destination)
-        try:
-            return _open_ours(self.path)
-        except FileNotFoundError:
-            parent = os.path.dirname(self.path)
-            if not parent:
-                raise
-            os.makedirs(parent, exist_ok=True)
-            return _open_ours(self.path)
-
-    def _read_held(self) -> Held:
-        held = read_note(self.note_path, self._length)
-        return without_holes(self._descriptor, held) if held.islands else held
-
-    def open_private(self, *, locked: bool = True) -> Access:
-        """Open a part of our own under a name that nobody else uses; it never resumes."""
-        self._drop()
-        self.path, self._descriptor = open_private(self.destination, locked=locked)
-        self._private = self._owned = True
+    def _taken_hold(self) -> None:
         self.held = NOTHING
-        return Access.OURS
+        if self._length and not self._private:
+            held = read_note(self.note_path, self._length)
+            self.held = without_holes(self._descriptor, held) if held.islands else held
 
     def tidy(self) -> None:
         """Remove what an earlier fetch left beside a destination that is right, unless somebody is at it."""
@@ -153,42 +59,6 @@ class Part:
             with contextlib.suppress(OSError):  # the destination is right, whatever becomes of the rest
                 self.open()
                 self.close(keep=False)
-
-    def watch(self) -> tuple[int, int]:
-        """Give size and mtime_ns of the part that another one is writing."""
-        about = os.fstat(self._descriptor)
-        return about.st_size, about.st_mtime_ns
-
-    @property
-    def is_near(self) -> bool:
-        """Whether it is on a disk of this machine, as far as the system says."""
-        return self._identity is not None and not may_be_remote(self._identity[0])
-
-    @property
-    def _token(self) -> int:
-        return int.from_bytes(hashlib.blake2b(self._source.encode(), digest_size=8).digest()) >> 3
-
-    @property
-    def note_path(self) -> str:
-        """Where the note is."""
-        return self.path + ".json"
-
-    def _is_destination(self) -> bool:
-        try:
-            return os.path.samestat(os.fstat(self._descriptor), os.stat(self.destination))
-        except FileNotFoundError:
-            return False
-
-    def _is_current(self) -> bool:
-        try:
-            about = os.stat(self.path, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        self._length = about.st_size
-        if self._identity is None:
-            ours = os.fstat(self._descriptor)
-            self._identity = (ours.st_dev, ours.st_ino)
-        return self._identity == (about.st_dev, about.st_ino)
 
     # --- writing
 
@@ -297,15 +167,6 @@ class Part:
         """Go on after bytes that the kernel put there without moving on."""
         os.lseek(self._descriptor, position, os.SEEK_SET)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the file is open, locked or not."""
-        return self._descriptor >= 0
-
-    def fileno(self) -> int:
-        """The open file."""
-        return self._descriptor
-
     # --- ending
 
     def commit(self) -> None:
@@ -368,9 +229,7 @@ class Part:
             self._close_note()
             self._close_linked()
         finally:
-            if self._descriptor >= 0:
-                descriptor, self._descriptor, self._identity = self._descriptor, -1, None
-                os.close(descriptor)
+            super()._drop()
 
     def _close_linked(self) -> None:
         if self._linked >= 0:
@@ -381,25 +240,6 @@ class Part:
         if self._note is not None:
             note, self._note = self._note, None
             note.close()
-
-
-def _open_ours(path: str) -> tuple[int, bool]:
-    """Open a part that is a plain file of ours, and tell whether it is new; -1 when something else has the name."""
-    for _ in range(_TRIES):
-        try:
-            return os.open(path, FLAGS | os.O_EXCL, 0o666), True
-        except FileExistsError:
-            pass
-        try:
-            descriptor = os.open(path, FLAGS & ~os.O_CREAT)
-        except FileNotFoundError:  # another one took it away in between
-            continue
-        except OSError as error:
-            if error.errno in _NOT_OURS and os.path.lexists(path):  # a link, a directory, a file of somebody else
-                return -1, False
-            raise
-        return (descriptor if closed_unless_plain(descriptor) else -1), False
-    return -1, False
 
 
 def _write_there(descriptor: int, view: memoryview, at: int) -> None:

@@ -13,7 +13,9 @@ from .url import Url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Protocol
+    from typing import Protocol, TypeVar
+
+    Many = TypeVar("Many")
 
     class PathLike(Protocol):
         """A pathlib.Path or its like."""
@@ -68,10 +70,12 @@ class Fetch:
         put(self, "to", None if to is None else _path(to))
         if isinstance(mirrors, str | Url):
             mirrors = (mirrors,)
+        elif mirrors is not None and not hasattr(mirrors, "__iter__"):
+            raise MistakeError(f"mirrors are an iterable of URLs, not {type(mirrors).__name__}", url=self.url)
         put(self, "mirrors", tuple(Url.of(mirror) for mirror in mirrors) if mirrors else ())
         digests = Digest.many(digest)
         put(self, "digest", digests if len(digests) > 1 else digests[0] if digests else None)
-        if size is not None and not _is_count(size):
+        if size is not None and not is_count(size):
             raise MistakeError(f"the size is a number of bytes, not {size!r}", url=self.url)
         put(self, "size", size)
         if unless is not None and not isinstance(unless, Validator):
@@ -134,7 +138,20 @@ class Result:
         return f"<Result {self.source} -> {self.path or 'memory'}: {what}>"
 
 
-def _is_count(value: object) -> bool:
+def several(wishes: Many) -> Many:
+    """Give back an iterable of wishes. Raises MistakeError for a lone URL, which would be read letter by letter."""
+    if isinstance(wishes, str | bytes | Url | Fetch) or not (
+        hasattr(wishes, "__iter__") or hasattr(wishes, "__aiter__")
+    ):
+        raise MistakeError(
+            f"what is to be fetched is an iterable of URLs and Fetches, not {type(wishes).__name__}",
+            hint="for one alone there is `fetch`",
+        )
+    return wishes
+
+
+def is_count(value: object) -> bool:
+    """Tell whether a value is a number of bytes."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
@@ -150,14 +167,25 @@ def _path(to: str | PathLike) -> str:
 
 
 def _headers(headers: Mapping[str, str] | Iterable[tuple[str, str]], url: Url) -> tuple[tuple[str, str], ...]:
-    pairs = tuple(headers.items() if hasattr(headers, "items") else headers)
-    if any(len(pair) != 2 or not all(isinstance(part, str) for part in pair) for pair in pairs):
+    given = headers.items() if hasattr(headers, "items") else headers
+    pairs = tuple(given) if hasattr(given, "__iter__") else ((),)
+    if any(
+        not isinstance(pair, tuple | list) or len(pair) != 2 or not all(isinstance(part, str) for part in pair)
+        for pair in pairs
+    ):
         raise MistakeError("headers are a mapping, or pairs, of name and value as str", url=url)
     for name, value in pairs:
         if not _TOKEN.match(name):
-            raise MistakeError(f"{name!r} is not the name of a header", url=url)
+            # up to a space: `Authorization Basic ...` has lost its colon, and the rest may be secret
+            raise MistakeError(f"{name.partition(' ')[0]!r} is not the name of a header", url=url)
         if not value.isprintable():  # CR, LF and NUL above all: they would be commands
             raise MistakeError(f"the value of header {name} holds a control character", url=url)
         if name.lower() in _OURS:
             raise MistakeError(f"the header {name} is set by asyncfetch itself", url=url)
+        if name.lower() == "proxy-authorization":  # through a tunnel it would be told to the origin
+            raise MistakeError(
+                f"the header {name} is for the proxy alone",
+                url=url,
+                hint="give Proxies(...) its URL with user:password@",
+            )
     return tuple((name, value) for name, value in pairs)

@@ -11,13 +11,15 @@ from urllib.parse import unquote
 
 MASK = "***"
 
-_TOKEN_IN_PATH = re.compile(r"(/t/)[^/]+")
+_TOKEN_IN_PATH = re.compile(r"((?:/|%2[Ff])(?:t|%74)(?:/|%2[Ff]))(?:(?!%2[Ff])[^/])+")  # servers decode it
 _TOKEN_IN_TEXT = re.compile(r"(/[^/]*[^ -~/][^/]*/)[^/]+")  # where no URL is, a line end may stand beside the `t`
 _SECRET_PARAMETER = re.compile(
     r"x-amz-.*|x-goog-.*|.*sig(nature)?|.*token.*|.*secret.*|.*passw(or)?d.*|pwd|.*api[-_]?key.*|.*access[-_]?key.*|key"
-    r"|auth.*|.*credential.*|key-pair-id|policy|jwt|session.*|se|sp|sv|hmac|hdnts",
+    r"|auth.*|.*credential.*|.*[-_]key|key-pair-id|policy|jwt|session.*|se|sp|sv|hmac|hdn(ts|tl|ea)|pass(phrase)?|pw"
+    r"|ticket|bearer|code",
     re.IGNORECASE | re.DOTALL,
 )
+_LONG = 20  # characters: no flag (`download`, `versioning`) has as many
 _SEPARATOR = re.compile("([&;])")
 _UNTIL_PLACE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:/{1,2}|//)?")  # a word and `:` alone may be user and password
 
@@ -28,14 +30,14 @@ def mask_path(path: str) -> str:
 
 
 def mask_query(query: str) -> str:
-    """Mask the values of those parameters that may be secret."""
-    if "=" not in query:
-        return query
+    """Mask the values of those parameters that may be secret, and what is long and has no name."""
     parts = _SEPARATOR.split(query)
     for number, part in enumerate(parts):
         name, equals, _ = part.partition("=")
         if equals and _SECRET_PARAMETER.fullmatch(unquote(name)):
             parts[number] = f"{name}={MASK}"
+        elif not equals and len(part) >= _LONG:
+            parts[number] = MASK
     return "".join(parts)
 
 

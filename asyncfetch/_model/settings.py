@@ -6,6 +6,7 @@ an explicit value always beats it.
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from .._version import __version__
 from .errors import MistakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+    from os import PathLike
     from ssl import SSLContext
 
 
@@ -22,6 +24,13 @@ def _at_least(group: object, least: float, *names: str) -> None:
         value = getattr(group, name)
         if not _is_number(value) or not value >= least:  # so written, NaN is refused as well
             raise MistakeError(f"{type(group).__name__}.{name} is a number, at least {least}, not {value!r}")
+
+
+def _counts(group: object, least: int, *names: str) -> None:
+    for name in names:
+        value = getattr(group, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise MistakeError(f"{type(group).__name__}.{name} is a whole number, at least {least}, not {value!r}")
 
 
 def _is_number(value: object) -> bool:
@@ -38,7 +47,7 @@ class Retry:
     retry_after_max: float = 300.0
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "attempts")
+        _counts(self, 1, "attempts")
         _at_least(self, 0, "backoff", "backoff_max", "retry_after_max")
 
 
@@ -54,10 +63,13 @@ class Limits:
     redirects: int = 20
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "total", "per_host", "connections_per_file")
-        _at_least(self, 0, "memory", "redirects")
+        _counts(self, 1, "total", "per_host", "connections_per_file")
+        _counts(self, 0, "redirects")
+        _at_least(self, 0, "memory")
         if self.rate is not None:
             _at_least(self, 1, "rate")
+            if self.rate == float("inf"):
+                raise MistakeError("Limits.rate is a number of bytes a second; None is no limit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +95,26 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """Whom TLS trusts: the system's store (True), a CA file or folder, a context of yours, or anyone (False)."""
+    """Whom TLS trusts: the system's store (True), a CA file or folder, a context of yours, or anyone (False).
 
-    verify: bool | str | SSLContext = True
-    client_cert: str | tuple[str, ...] | None = field(default=None, repr=False)
+    ``client_cert`` is a PEM file, or (certificate, key) or (certificate, key, password).
+    """
+
+    verify: bool | str | PathLike[str] | SSLContext = True
+    client_cert: str | PathLike[str] | tuple[str | PathLike[str], ...] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        verify: object = self.verify  # whatever a caller gave
+        if not isinstance(verify, bool | str) and not hasattr(verify, "__fspath__") and not hasattr(verify, "wrap_bio"):
+            raise MistakeError(f"Trust.verify is True, False, a path or an ssl.SSLContext, not {type(verify).__name__}")
+        if verify == "":
+            raise MistakeError("Trust.verify is an empty path; True trusts the system's own store")
+        shown: object = self.client_cert
+        file, *more = shown if isinstance(shown, tuple | list) and shown else [shown]
+        if not all(part is None or isinstance(part, str) or hasattr(part, "__fspath__") for part in (file, *more)) or (
+            more and file is None
+        ):
+            raise MistakeError("Trust.client_cert is a path, or (certificate, key) or (certificate, key, password)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +124,20 @@ class Proxies:
     http: str | None = field(default=None, repr=False)
     https: str | None = field(default=None, repr=False)
     all: str | None = field(default=None, repr=False)
-    no_proxy: str | tuple[str, ...] | None = None
+    no_proxy: str | Collection[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("http", "https", "all"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):  # the value is not told, it may be secret
+                raise MistakeError(f"Proxies.{name} is the URL of a proxy as str, or None, not {type(value).__name__}")
+        hosts: object = self.no_proxy
+        if not isinstance(hosts, str | tuple | list | set | frozenset | None) or (
+            hosts and not all(isinstance(host, str) for host in hosts)
+        ):
+            raise MistakeError("Proxies.no_proxy is a tuple of hosts, such as ('h.example', '10.0.0.0/8')")
+        if hosts is not None and not isinstance(hosts, str):
+            object.__setattr__(self, "no_proxy", tuple(hosts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +155,13 @@ class S3:
     def __post_init__(self) -> None:
         if self.addressing_style not in (None, "auto", "path", "virtual"):
             raise MistakeError(f"S3.addressing_style is auto, path or virtual, not {self.addressing_style!r}")
+        for name in ("endpoint_url", "region", "profile"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise MistakeError(f"S3.{name} is a str, or None, not {type(value).__name__}")
+        buckets: object = self.buckets
+        if not hasattr(buckets, "items") or not all(isinstance(own, S3) for own in self.buckets.values()):
+            raise MistakeError("S3.buckets is a mapping from the name of a bucket to an S3")
 
     def for_bucket(self, bucket: str) -> S3:
         """Give the settings of one bucket: its own where set, else these."""
@@ -135,6 +183,10 @@ class Ftp:
     def __post_init__(self) -> None:
         if self.tls not in ("explicit", "implicit"):
             raise MistakeError(f"Ftp.tls is explicit or implicit, not {self.tls!r}")
+        try:
+            codecs.lookup(self.encoding)
+        except (LookupError, TypeError) as error:
+            raise MistakeError(f"Ftp.encoding is the name of an encoding, not {self.encoding!r}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,7 +111,7 @@ class Url:
 
     def _mask(self) -> str:
         path, query = self.path, self.query
-        if self.userinfo is None and query is None and "/t/" not in path:
+        if self.userinfo is None and query is None and "/t/" not in path and "%" not in path:
             masked = self._text  # nothing to mask
         else:
             tail = "" if query is None else "?" + mask_query(query)

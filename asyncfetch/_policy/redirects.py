@@ -2,7 +2,7 @@
 
 Rules:
 
-* Only 301, 302, 303, 307 and 308 with one Location lead anywhere; all of them repeat the GET or HEAD that was made.
+* Only 301, 302, 303, 307 and 308 with one Location, of bounded length, lead anywhere; all of them repeat the GET or HEAD that was made.
 * http and https lead to http and https only; https leads to http only when a digest of the whole will be checked.
 * What a Location says about user and password is ignored: a server does not choose as whom we come.
 * Once the origin (scheme, host, port) is another one, the caller's headers and the credentials of the URL stay behind,
@@ -30,6 +30,7 @@ _SCHEMES = frozenset({"http", "https"})
 # names that say nothing about who asks; any other header of the caller's may be a credential (PRIVATE-TOKEN, X-Api-Key)
 _HARMLESS = frozenset({"accept", "accept-language", "cache-control", "pragma", "user-agent"})
 _TOKEN = re.compile(r"/t/([^/]+)")
+_LONGEST = 16 * 1024  # characters of a Location: signed ones have 4,000, and every message repeats it
 _TELLING = 8  # characters: what is shorter stands in other places by chance
 
 
@@ -115,6 +116,8 @@ class Route:
         if len(stated) != 1 or not (location := stated.pop()):
             reason = "it does not say where to (no Location)" if not any(stated) else "it names several places"
             raise self._refusal(status, reason)
+        if len(location) > _LONGEST:
+            raise self._refusal(status, f"its Location has more than {_LONGEST} characters")
         try:
             return self.url.join(_as_utf8(location)).without_userinfo()
         except (InvalidUrl, ValueError) as error:  # urljoin raises ValueError for brackets that do not match

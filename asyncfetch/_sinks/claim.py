@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from .._disk.part import Access, Part
+from .._disk.hold import Access
+from .._disk.part import Part
 from .hashing import Hashing, holds
 
 if TYPE_CHECKING:

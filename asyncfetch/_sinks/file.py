@@ -1,9 +1,8 @@
 """The near end on disk: whole or not at all.
 
-Rules: one writer thread does the file work of all sinks in order, hashers follow it. The last chunk taken waits for the
-next one or for the commit, so that a small body is one job: open note-less, write, hash, rename. A large one may come
-in pieces, each through a strand of its own. What a thread finds wrong is kept in ``_failure`` and raised by the next
-call on the loop.
+Rules: everything here runs on the loop; what the threads do is in `writing`. The last chunk taken waits for the next
+one or for the commit, so that a small body is one job: begin note-less, write, hash, rename. A large one may come in
+pieces, each through a strand of its own. What a thread found wrong is raised by the next call.
 """
 
 from __future__ import annotations
@@ -11,19 +10,18 @@ from __future__ import annotations
 import errno
 import os
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import anyio
 
 from .._disk.buffers import SMALL, Owner
-from .._disk.copy import copy_some, reflink
 from .._disk.errors import local_error
 from .._model.errors import FetchError, NoSpace
 from .._model.exchange import NOTHING, Held, Validator
 from .claim import Claim
 from .hashing import Hashing, algorithms, check
 from .strand import Scatter, Strand
+from .writing import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -31,17 +29,17 @@ if TYPE_CHECKING:
 
     from .._disk.buffers import Buffer
     from .._disk.disk import Disk
+    from .._disk.part import Part
     from .._disk.threads import Worker
     from .._model.digest import Digest
     from .._model.fetch import Fetch
     from .._policy.coverage import Span
+    from .writing import Plan
 
-    _Plan = tuple[Validator, int | None, int, Sequence[Span]]  # as of begin, and the islands to keep
     T = TypeVar("T")
 
 _CHECKED_SPACE = 1024 * 1024  # bytes; for less, the write itself is the check
 _CLOSING = 10.0  # seconds that leaving waits for a disk which no longer answers
-_COPIED = 64 * 1024 * 1024  # bytes the kernel copies between two looks at the loop
 
 
 class FileSink:
@@ -60,20 +58,18 @@ class FileSink:
         self._owner = Owner()
         self._lent: Buffer | None = None
         self._tail: tuple[Buffer, int] | None = None
-        self._plan: _Plan | None = None  # a begin that no thread has carried out yet
+        self._plan: Plan | None = None  # a begin that no thread has carried out yet
         self._validator: Validator | None = None
         self._taken = 0
         self._islands: Sequence[Span] = ()  # what is held beyond
         self._scatter: Scatter | None = None  # of a body that comes in pieces
         self._spoiled = False
-        self._failure: OSError | None = None
         self._queued = False  # jobs of ours went to the writer unawaited: nothing may overtake them
         self._digests: tuple[Digest, ...] = ()
-        self._hashing: Hashing | None = None
-        self._hashed = 0  # where the next byte that _hashing wants is
-        self._hasher = disk.hasher() if fetch.digest is not None else disk.writer
-        self._claim = Claim(disk, path, fetch, self._hasher, durable=durable, absent=absent)
-        self._part = self._claim.part
+        self._hashed = 0  # where the next byte that is to be hashed is
+        hasher = disk.hasher() if fetch.digest is not None else disk.writer
+        self._claim = Claim(disk, path, fetch, hasher, durable=durable, absent=absent)
+        self._writing = Writing(disk, self._claim.part, hasher)
 
     # --- entering and leaving
 
@@ -82,7 +78,7 @@ class FileSink:
             try:
                 await self._claim.stake()
             finally:
-                self._part = self._claim.part  # another one, if a lock hung
+                self._writing.part = self._claim.part  # another one, if a lock hung
         except BaseException as error:
             await self._release(self._disk.opener, keep=True)
             if isinstance(error, OSError) and not isinstance(error, FetchError):
@@ -124,8 +120,8 @@ class FileSink:
             try:
                 await worker.run(lambda: self._part.close(keep=keep))
             except OSError as error:
-                if self._failure is None:
-                    self._failure = error
+                if self._writing.failure is None:
+                    self._writing.failure = error
 
     # --- what the pump sees
 
@@ -164,32 +160,23 @@ class FileSink:
             )
 
     def _begin_hashing(self, offset: int) -> None:
-        wanted = algorithms(self._digests)
+        writing, wanted = self._writing, algorithms(self._digests)
         if not wanted:
-            self._hashing = None
+            writing.hashing = None
             return
-        if self._hashing is not None and self._hashing.algorithms == wanted and self._hashed == offset:
+        if writing.hashing is not None and writing.hashing.algorithms == wanted and self._hashed == offset:
             return
-        if self._hasher is self._disk.writer:  # the source declared a digest that nobody asked for
-            self._hasher = self._disk.hasher()
-        hashing = self._hashing = Hashing(self._digests)
+        if writing.hasher is self._disk.writer:  # the source declared a digest that nobody asked for
+            writing.hasher = self._disk.hasher()
+        hashing = writing.hashing = Hashing(self._digests)
         self._hashed = offset
-        if offset:  # once: what is resumed is read back and hashed
-            # by way of the writer, which may still have some of it
+        if offset:  # by way of the writer, which may still have some of it
             self._queued = True
-            self._disk.writer.submit(partial(self._hasher.submit, partial(self._hash_file, hashing, 0, offset)))
-
-    def _hash_file(self, hashing: Hashing, offset: int, count: int) -> None:
-        try:
-            if hashing.read(self._part.content_path, count, offset=offset) != count:
-                raise OSError(errno.EIO, "the part became shorter while it was read", self._part.path)
-        except OSError as error:
-            if hashing is self._hashing:  # else a later begin has dropped these bytes
-                self._failure = error
+            self._disk.writer.submit(partial(writing.read_back, hashing, offset))
 
     def lend(self, hint: int | None) -> memoryview | None:
         """Lend a buffer; None when all are on their way to the disk."""
-        if self._failure is not None:
+        if self._writing.failure is not None:
             self._raise_failure()
         buffer = self._disk.buffers.lend(self._owner, hint)
         self._lent = buffer
@@ -228,12 +215,12 @@ class FileSink:
         """Give an end for the bytes from ``at`` on, beside others; from here to the next begin all come by strands."""
         if self._scatter is None:
             self._queue_tail()
-            self._scatter = Scatter(self._taken, self._islands, self._hashing)
+            self._scatter = Scatter(self._taken, self._islands, self._writing.hashing)
         return Strand(self, self._scatter, at)
 
     def borrow(self, owner: Owner, hint: int | None) -> Buffer | None:
         """Lend a buffer to a strand; None when all are on their way to the disk."""
-        if self._failure is not None:
+        if self._writing.failure is not None:
             self._raise_failure()
         return self._disk.buffers.lend(owner, hint)
 
@@ -250,7 +237,7 @@ class FileSink:
         coverage.add(at, at + count)
         self._taken = self._hashed = coverage.front  # the threads will have come so far when they are asked next
         self._islands = coverage.islands
-        self._disk.writer.submit(partial(self._write_at, scatter, buffer, count, at))
+        self._disk.writer.submit(partial(self._writing.write_at, scatter, buffer, count, at))
 
     def spoil(self) -> None:
         """What is here turned out wrong: it is not to be resumed."""
@@ -267,31 +254,12 @@ class FileSink:
             source = os.dup(descriptor)
         except OSError as error:
             raise local_error(error, self.path, self._fetch.url) from error
-        count = await self._run(partial(self._copy, source, offset, size))
-        if self._hashing is not None and count:
-            self._hasher.submit(partial(self._hash_file, self._hashing, self._taken, count))
+        writing = self._writing
+        count = await self._run(partial(writing.copy, source, offset, size, links=self._links))
+        if writing.hashing is not None and count:
+            writing.hasher.submit(partial(writing.hash_file, writing.hashing, self._taken, count))
         self._taken += count
         self._hashed += count
-        return count
-
-    def _copy(self, source: int, offset: int, size: int) -> int:
-        began = perf_counter()
-        try:
-            if self._failure is not None:  # of the begin before, so that the file may stand anywhere
-                raise self._failure
-            target = self._part.fileno()
-            if offset == 0 and reflink(source, target):
-                count = size
-                self._part.seek(size)
-            elif offset == 0 and self._links and os.fstat(source).st_size == size:
-                self._part.link(source)
-                return size
-            else:
-                count = copy_some(source, target, min(size - offset, _COPIED))
-            self._part.absorbed(count)
-        finally:
-            os.close(source)
-            self._part.spent += perf_counter() - began
         return count
 
     async def commit(self) -> tuple[Digest, ...]:
@@ -308,20 +276,21 @@ class FileSink:
     @property
     def spent(self) -> tuple[float, float]:
         """Seconds that writing and hashing took, in their threads."""
-        return self._part.spent, 0.0 if self._hashing is None else self._hashing.spent
+        hashing = self._writing.hashing
+        return self._part.spent, 0.0 if hashing is None else hashing.spent
 
     async def flush(self) -> None:
         """Have everything taken so far written."""
         self._queue_tail()
         await self._run(lambda: None)
 
-    # --- what the threads do
+    # --- inside
 
     async def _finish_small(self) -> tuple[Digest, ...]:
         disk, plan, tail = self._disk, self._plan, self._tail
         assert plan is not None
         self._plan = self._tail = None  # the job's now, so that leaving cannot take them from under it
-        job = partial(self._write_hash_rename, plan, tail)
+        job = partial(self._writing.all_at_once, plan, tail, self._digests, self._fetch.url)
         if not self._queued and (tail is None or tail[1] <= SMALL):
             if not disk.is_quick(disk.writer):
                 return await self._guarded(disk.brief(disk.writer, job))
@@ -333,103 +302,33 @@ class FileSink:
                 raise local_error(error, self.path, self._fetch.url) from error
         return await self._run(job)
 
-    def _write_hash_rename(self, plan: _Plan, tail: tuple[Buffer, int] | None) -> tuple[Digest, ...]:
-        """Do everything in one job: the body is one chunk at most."""
-        validator, size, offset, _ = plan
-        computed: tuple[Digest, ...] = ()
-        try:
-            self._part.begin(validator, size, offset, noted=False)
-            if tail is not None:
-                view = tail[0].view[: tail[1]]
-                self._part.write(view)
-                if self._hashing is not None:
-                    self._hashing.update(view)
-        finally:
-            if tail is not None:
-                self._give_back(tail[0])
-        if self._hashing is not None:
-            computed = self._hashing.digests()
-            check(self._digests, computed, self._fetch.url)
-        self._part.commit()
-        return computed
-
     async def _finish_large(self) -> tuple[Digest, ...]:
+        writing = self._writing
         computed: tuple[Digest, ...] = ()
-        if self._hashing is not None:
+        if writing.hashing is not None:
             await self._run(lambda: None)  # what was written has been handed on to the hasher
-            computed = await self._hasher.run(self._hashing.digests)
+            computed = await writing.hasher.run(writing.hashing.digests)
             self._raise_failure()
             check(self._digests, computed, self._fetch.url)
-        await self._run(self._commit_unless_failed)
+        await self._run(writing.commit)
         return computed
-
-    def _commit_unless_failed(self) -> None:
-        if self._failure is not None:  # of a write queued before this, which nobody has heard of yet
-            raise self._failure
-        self._part.commit()
 
     def _queue_tail(self) -> None:
         """Let the writer have the chunk that waited, and what was decided before it."""
         plan, self._plan = self._plan, None
         self._queued = True
         if plan is not None:
-            self._disk.writer.submit(partial(self._begin, *plan))
+            self._disk.writer.submit(partial(self._writing.begin, *plan))
         if self._tail is not None:
             buffer, count = self._tail
             self._tail = None
-            self._disk.writer.submit(partial(self._write, buffer, count, self._hashing))
+            self._disk.writer.submit(partial(self._writing.write, buffer, count, self._writing.hashing))
 
     def _drop_tail(self) -> None:
         assert self._tail is not None
         buffer, _ = self._tail
         self._tail = None
         self._disk.buffers.give_back(buffer)
-
-    def _begin(self, validator: Validator, size: int | None, offset: int, islands: Sequence[Span]) -> None:
-        if self._failure is None:
-            try:
-                self._part.begin(validator, size, offset, islands, noted=True)
-            except OSError as error:
-                self._failure = error
-
-    def _write(self, buffer: Buffer, count: int, hashing: Hashing | None) -> None:
-        if self._failure is None:
-            try:
-                self._part.write(buffer.view[:count])
-            except OSError as error:
-                self._failure = error
-        if hashing is not None and self._failure is None:
-            self._hasher.submit(partial(self._hash, buffer, count, hashing))
-        else:
-            self._give_back(buffer)
-
-    def _write_at(self, scatter: Scatter, buffer: Buffer, count: int, at: int) -> None:
-        if self._failure is None:
-            try:
-                self._part.write_at(buffer.view[:count], at)
-            except OSError as error:
-                self._failure = error
-        hashing = scatter.hashing
-        if hashing is None or self._failure is not None:
-            self._give_back(buffer)
-            return
-        if at == scatter.hashed:
-            scatter.hashed += count
-            self._hasher.submit(partial(self._hash, buffer, count, hashing))
-        else:
-            self._give_back(buffer)
-        early = self._part.position - scatter.hashed
-        if early > 0:
-            self._hasher.submit(partial(self._hash_file, hashing, scatter.hashed, early))
-            scatter.hashed += early
-
-    def _hash(self, buffer: Buffer, count: int, hashing: Hashing) -> None:
-        hashing.update(buffer.view[:count])
-        self._give_back(buffer)
-
-    def _give_back(self, buffer: Buffer) -> None:
-        if self._disk.buffers.give_back(buffer):
-            self._disk.mailbox.post(self._disk.buffers.wake)
 
     async def _run(self, job: Callable[[], T]) -> T:
         return await self._guarded(self._disk.writer.run(job))
@@ -445,5 +344,10 @@ class FileSink:
         return value
 
     def _raise_failure(self) -> None:
-        if self._failure is not None:  # it stays: nothing may be written behind a gap
-            raise local_error(self._failure, self.path, self._fetch.url) from self._failure
+        failure = self._writing.failure
+        if failure is not None:  # it stays: nothing may be written behind a gap
+            raise local_error(failure, self.path, self._fetch.url) from failure
+
+    @property
+    def _part(self) -> Part:
+        return self._writing.part

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 from .._model.errors import InvalidUrl, MistakeError
 from .._model.url import Url
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SCHEMES = ("http", "https", "socks5", "socks5h")
 PROXY_CREDENTIALS = "they belong into the proxy's URL: http://user:password@host:port"
 _SEPARATORS = re.compile(r"[,\s]+")
+_FTP_PORTS = {"ftp": {"21"}, "ftps": {"21", "990"}}  # by default
 _REMEMBERED = 1024  # origins; a client that talks to more of them merely decides anew
 
 
@@ -43,6 +45,12 @@ def proxy_for(url: Url, proxies: Proxies, env: Mapping[str, str]) -> Url | None:
         raise MistakeError(
             f"the proxy given by {name} is `{proxy}`; proxies are reached by {', '.join(SCHEMES)}", url=url
         )
+    if proxy.scheme.startswith("socks") and any(
+        len(unquote_to_bytes(part)) > 255 for part in _user_and_password(proxy)
+    ):
+        raise MistakeError(
+            f"user and password of the proxy given by {name} have at most 255 bytes each in SOCKS (RFC 1929)", url=url
+        )
     return proxy
 
 
@@ -51,11 +59,13 @@ def bypasses(url: Url, no_proxy: Iterable[str]) -> bool:
 
     A name also stands for everything below it, with or without a leading dot, as curl reads it.
     """
-    host, port = url.host.rstrip("."), url.origin[2]
+    host, ports = url.host.rstrip("."), _FTP_PORTS.get(url.scheme) or {str(url.origin[2])}
+    if url.port is not None:
+        ports = {str(url.port)}
     address = _address(host)
     for entry in no_proxy:
         pattern, wanted = _split(entry)
-        if wanted is not None and wanted != str(port):
+        if wanted is not None and wanted not in ports:
             continue
         if pattern == "*":
             return True
@@ -65,6 +75,11 @@ def bypasses(url: Url, no_proxy: Iterable[str]) -> bool:
         elif _holds(pattern, address):
             return True
     return False
+
+
+def _user_and_password(proxy: Url) -> tuple[str, str]:
+    user, _, password = (proxy.userinfo or "").partition(":")
+    return user, password
 
 
 class ProxyRoutes:

@@ -1,9 +1,9 @@
 """Whom TLS trusts: one SSLContext a client, from its settings.
 
-Rules: an explicit ``Trust.verify`` wins; else SSL_CERT_FILE and SSL_CERT_DIR, where the environment is trusted; else
-the system's own store. On Windows and macOS that store is asked through truststore. Elsewhere it is the files OpenSSL
-was built to find, which we load once: truststore would load them again for each connection, 22 ms on the event loop
-each time (measured with 0.10.5 on Debian 12), for the same verdicts.
+Rules: an explicit ``Trust.verify`` wins; else SSL_CERT_FILE and SSL_CERT_DIR, both where both are set, if the
+environment is trusted; else the system's own store. On Windows and macOS that store is asked through truststore.
+Elsewhere it is the files OpenSSL was built to find, which we load once: truststore would load them again for each
+connection, 22 ms on the event loop each time (measured with 0.10.5 on Debian 12), for the same verdicts.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from .._model.settings import Trust
+
+    Place = str | os.PathLike[str]
 
 # where distributions keep their store, for an OpenSSL built without knowing (python.org's); the list is truststore's
 _STORES = (
@@ -48,19 +50,31 @@ def tls_context(trust: Trust, *, trust_env: bool, env: Mapping[str, str] | None 
     elif trust.verify is True:
         context = _from_environment((os.environ if env is None else env) if trust_env else {}) or _from_system()
     else:
-        context = _from_place("Trust.verify", os.fspath(trust.verify))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        _add(context, "Trust.verify", os.fspath(trust.verify))
     if trust.client_cert is not None:
         _show(context, trust.client_cert)
     return context
 
 
+def certificate_name(host: str) -> str:
+    """Give a host as certificates name it: without the root's dot, and without an IPv6 zone, which is ours alone."""
+    return host.partition("%")[0] if ":" in host else host.rstrip(".")
+
+
 def _from_environment(env: Mapping[str, str]) -> SSLContext | None:
-    file, folder = env.get("SSL_CERT_FILE"), env.get("SSL_CERT_DIR")
-    if file:
-        return _from_place("SSL_CERT_FILE", file)
-    if folder:  # several folders, as OpenSSL reads it
-        return _from_place("SSL_CERT_DIR", *folder.split(os.pathsep))
-    return None
+    file, folders = env.get("SSL_CERT_FILE"), env.get("SSL_CERT_DIR")
+    if not file and not folders:
+        return None
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if file:  # both count, as they do for OpenSSL: a company's file beside the system's folder
+        _add(context, "SSL_CERT_FILE", file)
+    for folder in (folders or "").split(os.pathsep):
+        if folder:
+            _add(context, "SSL_CERT_DIR", folder)
+    return context
 
 
 def _from_system() -> SSLContext:
@@ -90,22 +104,21 @@ def _holds_certificates(folder: str) -> bool:
         return False
 
 
-def _from_place(name: str, *places: str) -> SSLContext:
-    import ssl
+def _add(context: SSLContext, name: str, place: str) -> None:
+    """Trust what is at a place, which ``name`` names."""
+    try:
+        if os.path.isdir(place):
+            context.load_verify_locations(capath=place)
+        else:
+            context.load_verify_locations(cafile=place)
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        raise MistakeError(
+            f"{name} names no usable certificates at `{place}`: {_why(error)}",
+            hint="it takes a PEM file, or a folder that `openssl rehash` has gone over",
+        ) from error
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    for place in places:
-        try:
-            if os.path.isdir(place):
-                context.load_verify_locations(capath=place)
-            else:
-                context.load_verify_locations(cafile=place)
-        except (OSError, ValueError) as error:  # SSLError is an OSError
-            raise MistakeError(f"{name} names no usable certificates at `{place}`: {_why(error)}") from error
-    return context
 
-
-def _show(context: SSLContext, certificate: str | tuple[str, ...]) -> None:
+def _show(context: SSLContext, certificate: Place | tuple[Place, ...]) -> None:
     """Load the certificate with which we say who we are."""
     file, *more = (certificate,) if isinstance(certificate, str | os.PathLike) else certificate
     key = more[0] if more else None

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, TypeVar, cast
-
-from anyio import to_thread
 
 from .._model.errors import MistakeError
 from .._model.url import Url
-from . import _tokens
 from ._channels import Channel, place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Sequence
 
-    from .._client import Client
+    from .._transports.http.tokens import Site
     from ._channels import Place
 
 T = TypeVar("T")
@@ -34,27 +30,17 @@ def seconds(ttl: object) -> float | None:
     raise MistakeError(f"ttl is a number of seconds from 0 on, or None, not {ttl!r}")
 
 
-async def tokens_by_origin(
-    tokens: Mapping[str, str] | None, client: Client | None
-) -> dict[tuple[str, str, int | None], str]:
-    """Take the tokens a caller gives, else those that are stored. Raises InvalidUrl and MistakeError."""
-    if tokens is not None:
-        return _tokens.given(tokens)
-    trust_env = client is None or client.settings.trust_env
-    return await to_thread.run_sync(_tokens.stored, os.environ) if trust_env else {}
-
-
 def places(
     channels: Iterable[Channel],
     subdirs: Iterable[str],
     alias: str | Url,
-    by_origin: Mapping[tuple[str, str, int | None], str],
+    tokens: Sequence[Site],
 ) -> list[Place]:
     """Give the subdirs of the channels, in the order of channels. Raises InvalidUrl and MistakeError."""
     named = each(subdirs)
     return [
-        place(channel, name, sources)
+        place(channel, name, sources, tokens)
         for channel in channels
-        for sources in [channel.sources(Url.of(alias), by_origin)]
+        for sources in [channel.sources(Url.of(alias))]
         for name in named
     ]

@@ -13,6 +13,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from .._disk.lasting import sync_directory
 from ._lock import StateLock
 from ._state import Facts, State
 
@@ -55,7 +56,8 @@ class Cached:
     ) -> bool:
         """Put a new file in place, and the state that ``change`` makes of the one that is there. Raises OSError.
 
-        ``only_over`` is the hash of the file that it may replace; False when it is another one.
+        ``only_over`` is the hash of the file that it may replace; False when it is another one. ``durable``: what is
+        put in place is on the disk when this returns, if the new file's bytes were before.
         """
         with self._locked() as lock:
             state = self._read() or State()
@@ -67,7 +69,9 @@ class Cached:
             change(state)
             state.data.update(size=facts.size, mtime_ns=facts.mtime_ns)
             self._write(state, lock, durable=durable)
-            return True
+        if durable:
+            sync_directory(os.path.dirname(self.path))
+        return True
 
     def mark(self, change: Callable[[State], None]) -> bool:
         """Change the state of the file that is there; False when it is not the one that the state is about."""

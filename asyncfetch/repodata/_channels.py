@@ -1,7 +1,7 @@
 """Channels: from what people write to the URLs of their subdirs, and to the names that conda's cache gives them.
 
-Rules: the key of a cached file comes from the URL with its credentials, as conda has it. A token goes into the path of
-the origin it was given for and of no other; a URL that has one keeps it.
+Rules: the key of a cached file comes from the URL with the credentials that are written in it, as conda has it: a token
+that comes from elsewhere is for the request alone, and does not change the key.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING
 
 from .._model.errors import InvalidUrl, MistakeError
 from .._model.url import Url
+from ._tokens import with_token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Sequence
+
+    from .._transports.http.tokens import Site
 
 ALIAS = "https://conda.anaconda.org"
 _SUBDIR = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*\Z")
@@ -61,23 +64,24 @@ class Channel:
         """Take what a caller gave."""
         return what if isinstance(what, cls) else cls(what)  # type: ignore[arg-type] # told apart
 
-    def sources(self, alias: Url, tokens: Mapping[tuple[str, str, int | None], str]) -> tuple[Url, ...]:
-        """Give the URL of the channel, then its mirrors, each with the token of its origin."""
-        main = self.url or _below(_base(alias), self.name)
-        return tuple(with_token(url, tokens) for url in (main, *self.mirrors))
+    def sources(self, alias: Url) -> tuple[Url, ...]:
+        """Give the URL of the channel, then its mirrors, as they are written."""
+        return self.url or _below(_base(alias), self.name), *self.mirrors
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """One subdir of one channel: where it is, and what conda's cache calls it.
 
-    ``urls`` are those of the folder, the channel's own first. ``key`` is the name of the cached file without its
-    ending. ``public`` is the URL without credentials, for the state file.
+    ``urls`` are those of the folder, the channel's own first. ``own`` is that one as it is written, without a token
+    from elsewhere, and ``key`` the name of the cached file, without its ending, that comes from it. ``public`` is the
+    URL without credentials, for the state file.
     """
 
     channel: str
     subdir: str
     urls: tuple[Url, ...]
+    own: Url
     key: str
     public: str
 
@@ -86,13 +90,14 @@ class Place:
         return _below(self.urls[number], name)
 
 
-def place(channel: Channel, subdir: str, sources: tuple[Url, ...]) -> Place:
+def place(channel: Channel, subdir: str, sources: tuple[Url, ...], tokens: Sequence[Site]) -> Place:
     """Say where a subdir is. Raises MistakeError for what cannot be the name of one."""
     name: object = subdir
     if not isinstance(name, str) or not _SUBDIR.match(name):
         raise MistakeError(f"not a subdir: {name!r}", hint="such as `linux-64` or `noarch`")
-    urls = tuple(_below(source, subdir) for source in sources)
-    return Place(channel.name, subdir, urls, key_for(urls[0]), _public(urls[0]))
+    written = tuple(_below(source, subdir) for source in sources)
+    urls = tuple(with_token(url, tokens) for url in written)
+    return Place(channel.name, subdir, urls, written[0], key_for(written[0]), _public(written[0]))
 
 
 def key_for(subdir_url: Url, file_name: str = "repodata.json") -> str:
@@ -115,16 +120,6 @@ def _base(url: Url) -> Url:
 
 def _below(folder: Url, name: str) -> Url:
     return Url(f"{folder.reveal().rstrip('/')}/{name}")
-
-
-def with_token(url: Url, tokens: Mapping[tuple[str, str, int | None], str]) -> Url:
-    """Put the token of its origin into a URL that has none."""
-    token = tokens.get(url.origin)
-    if token is None or _WITH_TOKEN.match(url.path):
-        return url
-    before, _, path = url.reveal().partition("://")
-    authority, _, rest = path.partition("/")
-    return Url(f"{before}://{authority}/t/{token}/{rest}")
 
 
 def _public(url: Url) -> str:

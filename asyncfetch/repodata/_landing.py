@@ -2,7 +2,8 @@
 
 Rules: all of it happens on one worker thread, in the order of arrival; libzstd, blake2 and write let go of the
 interpreter meanwhile. Nothing is ever held whole. What comes out is bounded, a frame that was cut is refused, and what
-does not begin and end as a JSON object is none.
+does not begin and end as a JSON object is none. Plain json that only the end of the connection delimits (RFC 9112
+section 6.3, rule 8) may have been cut just behind a record: its braces must come in pairs, too.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _PIECE = 1024 * 1024  # bytes that libzstd gives at a time; each takes the interpreter lock three times
 _SPACE = b" \t\r\n"
+_MARK = b"\xef\xbb\xbf"  # a byte order mark: some servers of files put one before the text
+_EDGE = 64  # bytes that are looked at, at either end
 
 
 class NotZst(ProtocolViolation):
@@ -39,9 +42,21 @@ class Landed(NamedTuple):
 
 
 class Landing:
-    """One body on its way into an open file. ``error`` is what went wrong so far."""
+    """One body on its way into an open file. ``error`` is what went wrong so far.
 
-    def __init__(self, descriptor: int, source: Url, *, is_zst: bool, digests: Sequence[Digest], limit: int) -> None:
+    ``limit`` is in bytes of json; ``is_framed`` says that the transport knows where the body ends.
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        source: Url,
+        *,
+        is_zst: bool,
+        limit: int,
+        digests: Sequence[Digest] = (),
+        is_framed: bool = True,
+    ) -> None:
         self.error: BaseException | None = None
         self._descriptor = descriptor
         self._source = source
@@ -50,7 +65,9 @@ class Landing:
         self._arriving = Hashing(self._digests) if digests else None
         self._hash = hashlib.blake2b(digest_size=32)
         self._size = 0
-        self._last = b""  # the end of what was written, for its last character
+        self._has_begun = False  # the first character was there
+        self._last = b""  # the last character so far that is no space
+        self._braces: int | None = None if is_framed or is_zst else 0  # open ones
         self._frames = Frames() if is_zst else None
         self._writer = _decompressing(self) if is_zst else None
 
@@ -76,19 +93,28 @@ class Landing:
             raise NotZst("the zstd frame ends too early" if self._size else "it is empty", url=self._source)
         if self._arriving is not None:
             check(self._digests, self._arriving.digests(), self._source)
-        if not self._last.rstrip(_SPACE).endswith(b"}"):
+        if self._last != b"}":
             raise ProtocolViolation("it does not end as a JSON object does", url=self._source)
+        if self._braces:
+            raise ProtocolViolation("it was cut: its braces do not come in pairs", url=self._source)
         return Landed(self._size, self._hash.hexdigest())
 
     def write(self, data: bytes | memoryview) -> int:
         """Write a piece of json."""
-        if not self._size and not bytes(data[:64]).lstrip(_SPACE + b"\xef\xbb\xbf").startswith(b"{"):
-            raise ProtocolViolation("it does not begin as a JSON object does", url=self._source)
+        if not self._has_begun:
+            head = bytes(data[:_EDGE]).lstrip(_SPACE + _MARK) or bytes(data).lstrip(_SPACE + _MARK)
+            self._has_begun = bool(head)
+            if head and not head.startswith(b"{"):
+                raise ProtocolViolation("it does not begin as a JSON object does", url=self._source)
         self._size += len(data)
         if self._size > self._limit:
             raise TooLarge(f"its json has more than {self._limit} bytes", url=self._source)
         self._hash.update(data)
-        self._last = bytes(data[-64:])
+        tail = bytes(data[-_EDGE:]).rstrip(_SPACE) or bytes(data).rstrip(_SPACE)
+        self._last = tail[-1:] or self._last  # the last piece may be a line end and nothing else
+        if self._braces is not None:
+            text = bytes(data)
+            self._braces += text.count(b"{") - text.count(b"}")
         view = memoryview(data)
         while view:
             view = view[os.write(self._descriptor, view) :]

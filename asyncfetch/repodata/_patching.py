@@ -11,6 +11,7 @@ import os
 import re
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
@@ -61,13 +62,14 @@ async def by_journal(
             log.info("%s: fetching the whole file: %s", url, found.reason)
             note(lambda state: state.forget("jlap"))
             return None, found.transferred
-        return await to_thread.run_sync(_apply, cached, have, into, found), found.transferred
+        apply = partial(_apply, cached, have, into, found, durable=client.settings.durable)
+        return await to_thread.run_sync(apply), found.transferred
     finally:
         with suppress(OSError):
             os.unlink(into)
 
 
-def _apply(cached: Cached, have: str, into: str, found: Update) -> Status | None:
+def _apply(cached: Cached, have: str, into: str, found: Update, *, durable: bool) -> Status | None:
     """Put a patched file in place, or note that there was nothing to patch; None when somebody came between."""
 
     def change(state: State) -> None:
@@ -77,11 +79,17 @@ def _apply(cached: Cached, have: str, into: str, found: Update) -> Status | None
 
     if found.verdict is Verdict.CURRENT:
         return Status.UNCHANGED if cached.mark(change) else None
+    if durable:
+        with open(into, "rb") as file:
+            os.fsync(file.fileno())
     about = os.stat(into)
     facts = Facts(about.st_size, about.st_mtime_ns)
 
+    latest = found.latest
+    assert latest is not None  # that of what was written
+
     def patch(state: State) -> None:
         change(state)
-        state.data.update(blake2_256=found.latest, blake2_256_nominal=found.latest)
+        state.patched(latest)
 
-    return Status.PATCHED if cached.replace(into, facts, patch, only_over=have, durable=False) else None
+    return Status.PATCHED if cached.replace(into, facts, patch, only_over=have, durable=durable) else None

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from anyio import to_thread
 
 from .._model.errors import MistakeError
-from ._arguments import each, places, seconds, tokens_by_origin
+from ._arguments import each, places, seconds
 from ._channels import ALIAS, Channel, folder_for
 from ._refresh import FILES
 from ._run import Run
 from ._terms import Terms
+from ._tokens import given
 
 if TYPE_CHECKING:
     import os
@@ -50,7 +51,7 @@ async def prefetch(
     with "jlap" among them, patches of what is held come first. ``ttl`` means what conda's ``local_repodata_ttl`` does:
     None or 1 is the source's own max-age, 0 asks always, any other number is seconds. ``offline`` asks no network and
     gives what is held; ``stale=True`` gives it when a source fails, too. ``tokens`` maps sites to tokens for
-    ``/t/TOKEN/``, by default those that anaconda-client keeps. ``limit`` in bytes bounds the json.
+    ``/t/TOKEN/``, beside those that anaconda-client keeps. ``limit`` in bytes bounds the json.
 
     Without ``client`` one is made, if anybody has to be asked at all; the observer of one that is given hears of each
     subdir as of a fetch.
@@ -59,8 +60,8 @@ async def prefetch(
     """
     offline = offline or (client is not None and client.settings.offline)
     terms = Terms(_known(formats), seconds(ttl), limit, stale, offline, time.time_ns())
-    folder, by_origin = folder_for(cache_dir), await tokens_by_origin(tokens, client)
-    wanted = places([Channel.of(one) for one in each(channels)], subdirs, alias, by_origin)
+    folder = folder_for(cache_dir)
+    wanted = places([Channel.of(one) for one in each(channels)], subdirs, alias, given(tokens))
     run = Run({one.key: one for one in wanted}, folder, terms)
     await to_thread.run_sync(run.look)
     if run.waiting:

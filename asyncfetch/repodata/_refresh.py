@@ -7,6 +7,7 @@ Whatever else fails leaves what is held as it is.
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -15,12 +16,12 @@ from anyio import to_thread
 
 from .._model.errors import AccessDenied, FetchError, LocalError, MistakeError, NotFound, TooLarge
 from .._model.exchange import Answer
-from ._channels import key_for
 from ._landing import Landing, NotZst
 from ._outcome import Status
 from ._part import claimed
 from ._patching import FILE as JOURNAL, by_journal, held_hash
 from ._pour import pour
+from ._state import EMPTY
 
 if TYPE_CHECKING:
     from .._model.exchange import Body, Validator
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from ._terms import Means, Terms
 
 FILES = {"json": "repodata.json", "zst": "repodata.json.zst"}
-EMPTY = b"{}"  # what conda caches for a subdir that a channel does not have
 
 
 class Refresh:
@@ -58,7 +58,7 @@ class Refresh:
         async with claimed(self._cached.path) as part:
             self._state, self._facts = await to_thread.run_sync(self._cached.look)
             if self._describes and self._state.checked_since(self._terms.began_ns):
-                return held(self._facts)  # somebody else has just been there
+                return held(self._state, self._facts)  # somebody else has just been there
             try:
                 return await self._ask_all(part)
             except NotFound as error:
@@ -76,7 +76,9 @@ class Refresh:
     async def _ask_all(self, part: Part) -> Status:
         """Ask one source after the other. Raises NotFound only if all of them say so."""
         trouble: FetchError | None = None
-        for number in range(len(self._place.urls)):
+        for number, source in enumerate(self._place.urls):
+            if self._terms.offline and source.scheme != "file":
+                continue
             try:
                 return await self._ask_source(part, number)
             except (LocalError, MistakeError):
@@ -90,16 +92,17 @@ class Refresh:
     async def _ask_source(self, part: Part, number: int) -> Status:
         """Ask for one format after the other. Raises NotFound only if none of them is there."""
         now, forms = datetime.now(UTC), self._terms.formats
+        is_own = number == 0  # the state tells of the channel itself what formats it has
         trouble: FetchError | None = None
-        if self._is_own(number) and (status := await self._patch(now)) is not None:
+        if is_own and (status := await self._patch(now)) is not None:
             return status
         whole = [form for form in forms if form in FILES]
         for form in [form for form in whole if not self._state.lacks(form, now)] or whole:
             url = self._place.file(number, FILES[form])
             try:
-                return await self._ask(part, url, form, is_own=self._is_own(number))
+                return await self._ask(part, url, form, is_own=is_own)
             except NotFound as error:
-                if self._is_own(number) and (error.status == 404 or url.scheme not in {"http", "https"}):
+                if is_own and (error.status == 404 or url.scheme not in {"http", "https"}):
                     self._learn(form, present=False)
                 trouble = trouble or error
             except AccessDenied as error:
@@ -134,7 +137,14 @@ class Refresh:
         if body.size is not None and body.size > limit:
             raise TooLarge(f"it has {body.size} bytes, more than {limit}", url=url)
         await to_thread.run_sync(part.rewind)
-        landing = Landing(part.descriptor, url, is_zst=form == "zst", digests=body.digests, limit=limit)
+        landing = Landing(
+            part.descriptor,
+            url,
+            is_zst=form == "zst",
+            limit=limit,
+            digests=body.digests,
+            is_framed=body.size is not None or body.header("transfer-encoding") is not None,
+        )
         self._telling.started(url, body.size)
         return await pour(body, landing, self._disk, self._advanced)
 
@@ -156,10 +166,6 @@ class Refresh:
         if form != "json":
             self._changes.append(lambda state: state.learn_now(form, present=present))
 
-    def _is_own(self, number: int) -> bool:
-        """Tell whether a source is the channel's own, of which the state tells what formats it has."""
-        return key_for(self._place.urls[number]) == self._place.key
-
     # --- the cache
 
     async def _remain(self) -> bool:
@@ -172,15 +178,16 @@ class Refresh:
         return await to_thread.run_sync(self._cached.mark, change)
 
     async def _replace(
-        self, part: Part, landed: Landed, validator: Validator | None, cache_control: str | None
+        self, part: Part, landed: Landed | None, validator: Validator | None, cache_control: str | None
     ) -> None:
-        """Put the part in place."""
+        """Put the part in place; nothing ``landed`` in one that stands in for a file that is not there."""
+        blake2 = None if landed is None else landed.blake2
 
         def commit() -> None:
             facts = part.seal(durable=self._client.settings.durable)
 
             def change(state: State) -> None:
-                state.replaced(facts, time.time_ns(), url=self._place.public, blake2=landed.blake2)
+                state.replaced(facts, time.time_ns(), url=self._place.public, blake2=blake2)
                 state.validated(validator, cache_control)
                 self._note(state)
 
@@ -190,17 +197,15 @@ class Refresh:
 
     async def _become_empty(self, part: Part) -> Status:
         """Hold what conda holds of a subdir that is not there."""
-        if self._describes and held(self._facts) is Status.ABSENT and await self._remain():
+        if self._describes and self._state.stands_in(self._facts) and await self._remain():
             return Status.ABSENT
 
-        def land() -> Landed:
+        def write() -> None:
             part.rewind()
-            landing = Landing(part.descriptor, self._place.urls[0], is_zst=False, digests=(), limit=len(EMPTY))
-            landing.take(memoryview(EMPTY))
-            return landing.finish()
+            os.write(part.descriptor, EMPTY)
 
-        landed = await to_thread.run_sync(land)
-        await self._replace(part, landed, None, None)
+        await to_thread.run_sync(write)
+        await self._replace(part, None, None, None)
         return Status.ABSENT
 
     def _note(self, state: State) -> None:
@@ -208,9 +213,9 @@ class Refresh:
             change(state)
 
 
-def held(facts: Facts | None) -> Status:
+def held(state: State, facts: Facts | None) -> Status:
     """Give the status of what is held when nobody is asked."""
-    return Status.ABSENT if facts is not None and facts.size == len(EMPTY) else Status.FRESH
+    return Status.ABSENT if state.stands_in(facts) else Status.FRESH
 
 
 def _are_the_same(theirs: Validator | None, ours: Validator | None) -> bool:

@@ -7,6 +7,7 @@ import os
 import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -23,14 +24,14 @@ from ._telling import Telling
 from ._terms import Means
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from .._client import Client
     from ._channels import Place
-    from ._state import Facts
     from ._terms import Terms
 
 log = logging.getLogger("asyncfetch")
+_AHEAD = 2  # subdirs under way for each transfer at a time: each has a part open, and open files are few
 
 
 class Run:
@@ -56,13 +57,12 @@ class Run:
         terms = self._terms
         state, facts = cached.look()
         if state.describes(facts) and state.is_fresh(time.time_ns(), terms.ttl):
-            self.outcomes[place.key] = _outcome(place, cached, held(facts))
+            self.outcomes[place.key] = _outcome(place, cached, held(state, facts))
             return
-        here = tuple(url for url in place.urls if url.scheme == "file")
-        if not terms.offline or here:
-            self.waiting.append((replace(place, urls=here) if terms.offline else place, cached))
+        if not terms.offline or any(url.scheme == "file" for url in place.urls):
+            self.waiting.append((place, cached))
         elif facts is not None:
-            self.outcomes[place.key] = replace(_outcome(place, cached, held(facts)), stale=True)
+            self.outcomes[place.key] = replace(_outcome(place, cached, held(state, facts)), stale=True)
         else:
             error = Offline("it is not in the cache, and its source is not on this machine", url=place.urls[0])
             self.outcomes[place.key] = self._failed(place, cached, error)
@@ -80,10 +80,10 @@ class Run:
             disk = Disk()
             leave.push_async_callback(disk.aclose)
             means = Means(client, disk)
+            waiting = iter(self.waiting)
             async with anyio.create_task_group() as tasks:
-                for place, cached in self.waiting:
-                    telling = Telling(client._observer, place.urls[0], cached.path)  # noqa: SLF001 - ours
-                    tasks.start_soon(self._refresh, place, cached, means, telling)
+                for _ in range(min(len(self.waiting), _AHEAD * client.settings.limits.total)):
+                    tasks.start_soon(self._refresh_some, waiting, means)
 
     def _prepare(self) -> bool:
         """Make the folder and sweep it; False when that cannot be, and nobody need be asked."""
@@ -95,6 +95,11 @@ class Run:
             return False
         sweep(self._folder)
         return True
+
+    async def _refresh_some(self, waiting: Iterator[tuple[Place, Cached]], means: Means) -> None:
+        for place, cached in waiting:
+            telling = Telling(means.client._observer, place.urls[0], cached.path)  # noqa: SLF001 - ours
+            await self._refresh(place, cached, means, telling)
 
     async def _refresh(self, place: Place, cached: Cached, means: Means, telling: Telling) -> None:
         one = Refresh(place, cached, self._terms, means, telling)
@@ -113,10 +118,11 @@ class Run:
             self.outcomes[place.key] = replace(_outcome(place, cached, status), bytes_transferred=one.transferred)
             return
         telling.failed(failure)
-        self.outcomes[place.key] = self._failed(place, cached, failure, one.transferred)
+        failed = partial(self._failed, place, cached, failure, one.transferred)
+        self.outcomes[place.key] = await to_thread.run_sync(failed)
 
     def _failed(self, place: Place, cached: Cached, error: FetchError, transferred: int = 0) -> Outcome:
-        """Give the outcome of one that failed: with what is held, if the caller takes that."""
+        """Give the outcome of one that failed: with what is held, if the caller takes that. Blocking."""
         path = cached.path if self._terms.stale and _is_there(cached) else None
         status = Status.FAILED
         return Outcome(place.channel, place.subdir, path, status, error, transferred, stale=path is not None)
@@ -124,10 +130,10 @@ class Run:
 
 def _is_there(cached: Cached) -> bool:
     try:
-        facts: Facts | None = cached.facts()
+        state, facts = cached.look()
     except OSError:
         return False
-    return facts is not None and held(facts) is Status.FRESH
+    return facts is not None and not state.stands_in(facts)
 
 
 def _outcome(place: Place, cached: Cached, status: Status) -> Outcome:

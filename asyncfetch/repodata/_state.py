@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 _ALIASES = {"_mod": "mod", "_etag": "etag", "_cache_control": "cache_control", "_url": "url"}
 _TEXTS = frozenset({"mod", "etag", "cache_control", "url"})
+_HASHES = ("blake2_256", "blake2_256_nominal")  # of the bytes on disk, and of the source's
 _RECHECKED = timedelta(days=7)  # after so long a format that was not there is looked for again
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,12})", re.IGNORECASE)
 _NOT_WITHOUT_ASKING = re.compile(r"(?:^|[\s,])no-(?:cache|store)\s*(?:,|$)", re.IGNORECASE)
+EMPTY = b"{}"  # what conda caches for a subdir that a channel does not have
 _SECOND = 10**9  # in ns
 _SKEW = 60 * _SECOND  # a check that lies further in the future than this was made by a wrong clock
 _OURS = "asyncfetch"  # the key under which we keep the whole validator; conda has tag and date alone
+_OUTDATED = "outdated"  # within it: tag and date that were those of an earlier file
 
 
 class Facts(NamedTuple):
@@ -67,14 +70,18 @@ class State:
             return False
         return (self._count("size"), self._count("mtime_ns")) == facts
 
+    def stands_in(self, facts: Facts | None) -> bool:
+        """Tell whether the file is the empty one that conda has for a subdir that is not there."""
+        return facts is not None and facts.size == len(EMPTY) and not self.text("blake2_256")
+
     def checked_since(self, ns: int) -> bool:
         """Tell whether somebody asked the source after a moment, in ns since 1970."""
         return (self._count("refresh_ns") or 0) >= ns
 
     def is_fresh(self, now_ns: int, ttl: float | None) -> bool:
         """Tell whether the source need not be asked; ``ttl`` in seconds, None or 1 is the source's own ``max-age``."""
-        age = now_ns - (self._count("refresh_ns") or 0)
-        return -_SKEW <= age <= self._lifetime(ttl) * _SECOND and (ttl is None or ttl > 0)
+        age, lifetime = now_ns - (self._count("refresh_ns") or 0), self._lifetime(ttl)
+        return lifetime > 0 and -_SKEW <= age <= lifetime * _SECOND
 
     def _lifetime(self, ttl: float | None) -> float:
         if ttl is not None and ttl != 1:
@@ -88,9 +95,10 @@ class State:
     def validator(self, source: str) -> Validator | None:
         """Give what to ask ``source`` conditionally with; None when nothing is known."""
         etag, modified = self.text("etag") or None, self.text("mod") or None
-        if etag is None and modified is None:
+        ours = self.data.get(_OURS)
+        if (etag is None and modified is None) or ours == {_OUTDATED: [etag, modified]}:
             return None
-        whole = Validator.from_json(self.data.get(_OURS))
+        whole = Validator.from_json(ours)
         if whole is not None and (whole.etag, whole.modified) == (etag, modified):  # nobody else wrote since
             return whole
         return Validator(source, etag, modified)
@@ -120,14 +128,19 @@ class State:
 
     # --- what happened
 
-    def replaced(self, facts: Facts, now_ns: int, *, url: str, blake2: str) -> None:
-        """Note a new file, made just now; its validator is not known yet. ``blake2`` is the hash of its bytes."""
+    def replaced(self, facts: Facts, now_ns: int, *, url: str, blake2: str | None) -> None:
+        """Note a new file, made just now; its validator is not known yet.
+
+        ``blake2`` is the hash of its bytes, None for what stands in for a file that is not there.
+        """
         self.data.update(
             url=url, mod="", etag="", cache_control="",
             size=facts.size, mtime_ns=facts.mtime_ns, refresh_ns=now_ns,
-            blake2_256=blake2, blake2_256_nominal=blake2,
         )  # fmt: skip
-        self.data.pop(_OURS, None)
+        for name in (*_HASHES, _OURS):
+            self.data.pop(name, None)
+        if blake2 is not None:
+            self.data.update(dict.fromkeys(_HASHES, blake2))
 
     def validated(self, validator: Validator | None, cache_control: str | None) -> None:
         """Note what the source said that proves the file current later on, and how long it need not be asked."""
@@ -135,6 +148,14 @@ class State:
         if validator is not None:
             self.data.update(mod=validator.modified or "", etag=validator.etag or "")
             self.data[_OURS] = validator.to_json()
+
+    def patched(self, blake2: str) -> None:
+        """Note that the file was patched: ``blake2`` is its hash now. The validators stay, as they do with conda.
+
+        They belong to an earlier file, so that we ask no more with them: the source may go back to that one.
+        """
+        self.data.update(dict.fromkeys(_HASHES, blake2))
+        self.data[_OURS] = {_OUTDATED: [self.text("etag") or None, self.text("mod") or None]}
 
     def checked(self, now_ns: int) -> None:
         """Note that the source says: unchanged. Nothing but the clock moves."""

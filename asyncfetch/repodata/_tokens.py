@@ -1,74 +1,48 @@
-"""Tokens by origin: those the caller gives, else those that anaconda-client keeps.
+"""Tokens that a caller gives, by site, put into the path of its URLs: ``/t/TOKEN/``.
 
-A token belongs to scheme, host and port, compared as such: never to whatever URL begins with the same letters. What
-cannot be read of the store counts as not there, since most people have none.
+A token belongs to scheme, host, port and whole path segments, compared as parsed: never to whatever URL begins with the
+same letters, nor to what else is on that host. Those that anaconda-client keeps are the client's own business, where a
+URL without one is asked for.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_plus
 
-from .._model.errors import FetchError, MistakeError
+from .._model.errors import MistakeError
 from .._model.url import Url
+from .._transports.http import tokens as sites
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
-    Origin = tuple[str, str, int | None]
+    from .._transports.http.tokens import Site
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~\-]+\Z")
-_MOST = 4096  # bytes of a token file
-_SUFFIX = ".token"
-# who logs in to the site fetches from the other
-_ALSO = {("https", "api.anaconda.org", 443): ("https", "conda.anaconda.org", 443)}
 
 
-def given(tokens: Mapping[str, str]) -> dict[Origin, str]:
-    """Take tokens by site as a caller gives them. Raises InvalidUrl and MistakeError; no message shows a token."""
-    by_origin = {}
-    for site, token in tokens.items():
+def given(tokens: Mapping[str, str] | None) -> list[Site]:
+    """Take tokens by site, the longest path first. Raises InvalidUrl and MistakeError; no message shows a token."""
+    found = []
+    for text, token in (tokens or {}).items():
         value: object = token
+        url = Url.of(text)
         if not isinstance(value, str) or not _TOKEN.match(value):
-            raise MistakeError("a token is letters, digits and `._~-`", url=Url.of(site))
-        by_origin[Url.of(site).origin] = value
-    return by_origin
+            raise MistakeError("a token is letters, digits and `._~-`", url=url)
+        site = sites.site(url.reveal(), value)
+        if site is None:
+            raise MistakeError("a token is for an http(s) site, without user and query", url=url)
+        found.append(site)
+    return sorted(found, key=lambda site: -len(site.segments))
 
 
-def stored(env: Mapping[str, str]) -> dict[Origin, str]:
-    """Read the tokens that anaconda-client keeps. Blocking."""
-    by_origin: dict[Origin, str] = {}
-    for folder in _folders(env):
-        with suppress(OSError), os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.endswith(_SUFFIX):
-                    _read(entry.path, entry.name, by_origin)
-    for site, other in _ALSO.items():
-        if site in by_origin:
-            by_origin.setdefault(other, by_origin[site])
-    return by_origin
-
-
-def _read(path: str, name: str, into: dict[Origin, str]) -> None:
-    with suppress(OSError, UnicodeDecodeError, FetchError), open(path, "rb") as file:
-        token = file.read(_MOST).decode("ascii").strip()
-        if _TOKEN.match(token):
-            into.setdefault(Url(unquote_plus(name.removesuffix(_SUFFIX))).origin, token)
-
-
-def _folders(env: Mapping[str, str]) -> Iterator[str]:
-    own = env.get("BINSTAR_CONFIG_DIR")
-    if own:
-        yield os.path.join(own, "data")
-        return
-    home = os.path.expanduser("~")
-    if sys.platform == "win32":
-        yield os.path.join(env.get("LOCALAPPDATA") or home, "ContinuumIO", "binstar")
-    elif sys.platform == "darwin":
-        yield os.path.join(home, "Library", "Application Support", "binstar")
-    else:
-        yield os.path.join(env.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "binstar")
+def with_token(url: Url, tokens: Sequence[Site]) -> Url:
+    """Put the token of its site into a URL that has none."""
+    found = sites.with_token(url, list(tokens))
+    if found is None:
+        return url
+    if url.userinfo is None:
+        return found[0]
+    scheme, _, rest = found[0].reveal().partition("://")
+    return Url(f"{scheme}://{url.userinfo}@{rest}")

@@ -2,14 +2,17 @@
 
 import base64
 import hashlib
+import threading
 import zlib
 
+import anyio
 import pytest
 
-from asyncfetch import S3, DigestMismatch, Verdict
-from asyncfetch.testing import Cut, ExtraHeaders, HttpServer, Pattern, ReprDigest
+from asyncfetch import S3, DigestMismatch, Fetch, Verdict
+from asyncfetch.testing import Cut, ExtraHeaders, HttpServer, Pattern, ReprDigest, Stall
 
-from .scene import LARGE, MIDDLE, client, digest_of, whole_or_nothing
+from .eager import BODY
+from .scene import LARGE, MIDDLE, client, digest_of, until, whole_or_nothing
 
 pytestmark = pytest.mark.anyio
 OTHER = Pattern(300_000, seed=9).read()
@@ -78,6 +81,19 @@ async def test_the_content_digest_of_a_part_is_about_the_part(tmp_path, true):
     assert (tmp_path / "file").read_bytes() == LARGE
     assert [request.range for request in page.requests] == [None, "bytes=2000000-"] + ([] if true else [None])
     assert result.attempts == (2 if true else 3), "what was spoiled on the way is asked for once more"
+
+
+async def test_the_content_digest_of_a_piece_is_about_the_piece(tmp_path, eager):
+    """Nothing else would tell: no digest of the whole is known."""
+    with HttpServer() as server:
+        header = ExtraHeaders([("Content-Digest", f"sha-256=:{sha(OTHER)}:")])
+        page = server.serve("/page", BODY, faults=[Stall(600_000, go := threading.Event()), header])
+        async with client() as one, anyio.create_task_group() as tasks:
+            tasks.start_soon(one.fetch, Fetch(page.url, tmp_path / "file"))
+            # once more, whole, over one connection
+            await until(lambda: page.hits > 2 and page.requests[-1].range is None)
+            go.set()
+    assert (tmp_path / "file").read_bytes() == BODY
 
 
 CHECKSUMS = {"sha256": "SHA256", "sha1": "SHA1", "crc32": "CRC32"}

@@ -82,7 +82,15 @@ async def test_the_one_shot_forms(tmp_path):
             await asyncfetch.read(page.url, limit=5)
         assert (await asyncfetch.fetch(page.url, tmp_path / "file", digest=page.digest)).size == len(SMALL)
         assert await asyncfetch.read(page.url) == SMALL
+        private = server.serve("/private", SMALL)
+        auth = {server.url("/private"): ("me", "word")}
         outcomes = await asyncfetch.fetch_all([page.url, server.url("/none")])
+        assert await asyncfetch.read(private.url, auth=auth) == SMALL
+        assert (await asyncfetch.fetch(private.url, auth=auth)).content == SMALL
+        assert [type(one) for one in await asyncfetch.fetch_all([private.url], auth=auth)] == [asyncfetch.Result]
+        assert all(request.header("authorization") for request in private.requests)
+        assert await asyncfetch.read(page.url, headers={"X-Name": "value"}) == SMALL
+        assert page.requests[-1].header("x-name") == "value"
     assert [type(outcome).__name__ for outcome in outcomes] == ["Result", "NotFound"]
 
 
@@ -161,11 +169,27 @@ async def test_transports_of_yours_are_yours_to_close():
 
 @pytest.mark.parametrize(
     ("more", "error"),
-    [({"settings": {}}, MistakeError), ({"settings": "x"}, MistakeError)],
+    [
+        ({"settings": {}}, "settings are"),
+        ({"settings": "x"}, "settings are"),
+        ({"observer": 5}, "the observer is called"),
+        ({"transports": 5}, "transports= is a mapping"),
+        ({"auth": [("https://h/", ("u", "p"))]}, "auth= is a mapping"),
+    ],
 )
-def test_wrong_settings(more, error):
-    with pytest.raises(error):
+def test_what_a_client_is_not_made_of(more, error):
+    with pytest.raises(MistakeError, match=error):
         Client(**more)
+
+
+@pytest.mark.parametrize("wrong", [-1, "5", 1.5, True])
+async def test_numbers_of_bytes(wrong):
+    async with client(far_end()) as one:
+        with pytest.raises(MistakeError, match="the limit is a number of bytes"):
+            await one.read("memory://far/x", limit=wrong)
+        with pytest.raises(MistakeError, match="the offset is a number of bytes"):
+            async with one.open("memory://far/x", offset=wrong):
+                pass
 
 
 async def test_a_fetch_holds_all_its_arguments():

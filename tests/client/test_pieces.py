@@ -8,9 +8,20 @@ import threading
 import anyio
 import pytest
 
-from asyncfetch import Advanced, ConnectFailed, Fetch, Finished, Limits, LocalError, Started
+from asyncfetch import (
+    Advanced,
+    ConnectFailed,
+    Fetch,
+    Finished,
+    Interrupted,
+    Limits,
+    LocalError,
+    ProtocolViolation,
+    Started,
+)
 from asyncfetch._disk.note import read_note
-from asyncfetch.testing import Change, Cut, Hold, HttpServer, IgnoreRange, Pattern, Raise, Reset, Stall
+from asyncfetch._pieces import Pieces
+from asyncfetch.testing import Change, Cut, Hold, HttpServer, IgnoreRange, Pattern, Raise, RefuseRange, Reset, Stall
 from asyncfetch.testing.torture._steps import cancelled_at
 
 from .eager import BODY, Trying, spans_of, use
@@ -369,3 +380,76 @@ async def test_a_held_answer_of_a_host_leaves_the_others_alone(tmp_path, eager):
         page.go.set()  # the first one brings what it may, then waits for the rest
         hold.set()
     assert (tmp_path / "file").read_bytes() == BODY
+
+
+# --- what the end of a body says, and who is left when all others are gone
+
+
+@pytest.mark.parametrize("kind", [Interrupted, ProtocolViolation])
+async def test_what_is_said_at_the_end_of_the_body_counts(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("asyncfetch._policy.split.LEAST", 1_000_000)
+    far = far_end()
+    page = far.publish("/page", BODY, faults=[Raise(kind("on cue"), at=len(BODY))])
+    async with client(far) as one:
+        if kind is Interrupted:
+            result = await one.fetch(page.url, tmp_path / "file")
+            assert result.attempts == 2
+        else:
+            with pytest.raises(ProtocolViolation):
+                await one.fetch(page.url, tmp_path / "file")
+            assert os.listdir(tmp_path) == []
+        await idle(one)
+
+
+async def test_the_last_connection_may_have_to_make_room_too(tmp_path, eager):
+    far, hold = far_end(), threading.Event()
+    page = Stalling(far, faults=[Stall(1, hold)])
+    small = far.publish("/small", b"small")
+    async with client(far, limits=Limits(per_host=2, connections_per_file=2)) as one:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(one.fetch, Fetch(page.url, tmp_path / "file"))
+            await until(lambda: page.page.hits == 2)
+            page.go.set()
+            # the first connection brings all but the piece that stalls, and ends
+            await until(lambda: len(_lanes_of(one)) == 1)
+            await one.fetch(small.url, tmp_path / "small")
+        await idle(one)
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert not hold.is_set()
+
+
+def _lanes_of(one):
+    (pieces,) = [watched for watched in one._pulse._watched if isinstance(watched, Pieces)]
+    return pieces._lanes
+
+
+async def test_a_trial_that_never_brought_anything_is_not_waited_for(tmp_path, monkeypatch):
+    class Once(Trying):
+        """One connection on trial, given up once it has asked."""
+
+        def look(self, now, received, lanes, left, *, fresh=False):
+            if page.page.hits > 1:
+                self._before, self.wanted = None, 1
+                return 1
+            return super().look(now, received, lanes, left, fresh=fresh)
+
+    use(monkeypatch, Once)
+    far, never = far_end(), threading.Event()
+    page = Stalling(far, faults=[Hold(never)])
+    async with client(far) as one:
+        result = await fetched(one, Fetch(page.url, tmp_path / "file"), page)
+        await idle(one)
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert page.page.hits == 2
+    assert (result.attempts, result.transferred) == (1, len(BODY))
+
+
+async def test_a_mirror_that_cannot_be_asked_harms_nobody(tmp_path, eager):
+    far = far_end()
+    page = Stalling(far, faults=[RefuseRange()])
+    async with client(far) as one:
+        wish = Fetch(page.url, tmp_path / "file", digest=digest_of(BODY), mirrors=["gopher://far/page"])
+        result = await fetched(one, wish, page)
+        await idle(one)
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert (result.attempts, str(result.source)) == (1, page.url)

@@ -7,8 +7,9 @@ import pytest
 
 from asyncfetch import Validator
 from asyncfetch._disk import note as notes
+from asyncfetch._disk.hold import Access
 from asyncfetch._disk.note import Note, read_note
-from asyncfetch._disk.part import Access, Part
+from asyncfetch._disk.part import Part
 from asyncfetch._disk.sparse import without_holes
 from asyncfetch._model.exchange import NOTHING, Held
 

@@ -50,6 +50,9 @@ def test_one_shot_forms(name, first):
     by_position, by_name = _signature(getattr(asyncfetch, name))
     assert list(by_position) == first
     assert by_name["settings"] == Settings()
+    beside, of_its_own = _signature(getattr(Client, name))[1], _signature(Client)[1]
+    assert by_name == {**beside, **{key: value for key, value in of_its_own.items() if key in by_name}}
+    assert {"settings", "auth"} <= set(by_name)
     assert inspect.iscoroutinefunction(getattr(asyncfetch, name))
 
 

@@ -67,6 +67,7 @@ class _BytesPath:
         ({"mirrors": ["nowhere"]}, "scheme is missing"),
         ({"mirrors": [5]}, "a URL is a string"),
         ({"mirrors": b"s3://b/k"}, "a URL is a string"),
+        ({"mirrors": 5}, "iterable of URLs, not int"),
         ({"unless": '"etag"'}, "is a Validator"),
         ({"unless": {}}, "is a Validator"),
     ],
@@ -107,6 +108,8 @@ def test_wrong_urls(url):
         ([("A", "x", "y")], "name and value as str"),
         ([("A",)], "name and value as str"),
         ("Accept", "name and value as str"),
+        (5, "name and value as str"),
+        ([5], "name and value as str"),
     ],
 )
 def test_wrong_headers(headers, why):

@@ -32,7 +32,7 @@ _PARAMETERS = [
     "AWSAccessKeyId", "access_token", "token", "private_token", "api_key", "apikey", "api-key", "secret",
     "sig", "client_secret",
     "password", "passwd", "pwd", "auth", "authorization", "Policy", "Key-Pair-Id", "jwt", "sessionid", "hmac", "key",
-    "%74oken", "X-Amz-%53ignature", "x-amz-%0afoo",
+    "%74oken", "X-Amz-%53ignature", "x-amz-%0afoo", "Ocp-Apim-Subscription-Key", "hdnea", "pass", "code", "ticket",
 ]  # fmt: skip
 _HARMLESS = ["versionId", "page", "q", "design", "channel", "list-type", "prefix"]
 
@@ -224,3 +224,20 @@ def test_text_that_is_no_url(text, shown):
 def test_what_a_url_shows(text, shown):
     assert str(Url(text)) == shown
     assert repr(Url(text)) == f"Url({shown!r})"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://h.example/%74/s3cr3t/x", "https://h.example/%74/***/x"),
+        ("https://h.example/a%2Ft%2fs3cr3t%2Fx/y", "https://h.example/a%2Ft%2f***%2Fx/y"),
+        ("https://h.example/%2ft/s3cr3t", "https://h.example/%2ft/***"),
+        ("https://h.example/a?s3cr3t-that-has-no-name", "https://h.example/a?***"),
+        ("https://h.example/a?x=1&s3cr3t-that-has-no-name", "https://h.example/a?x=1&***"),
+        ("https://h.example/a?download&versioning", "https://h.example/a?download&versioning"),
+        ("https://h.example/a%20b/t/", "https://h.example/a%20b/t/"),
+    ],
+)
+def test_secrets_in_other_words(text, shown):
+    """A server decodes a path before it looks for the token, and some take the token for the whole query."""
+    assert str(Url(text)) == shown

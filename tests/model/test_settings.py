@@ -3,6 +3,7 @@
 import dataclasses
 import pickle
 import ssl
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,7 @@ def test_groups_are_frozen_values(group):
         (Retry, {"attempts": None}),
         (Retry, {"attempts": True}),
         (Retry, {"attempts": "5"}),
+        (Retry, {"attempts": 1.5}),
         (Retry, {"backoff": -0.1}),
         (Retry, {"backoff": float("nan")}),
         (Retry, {"backoff_max": -1}),
@@ -68,6 +70,17 @@ def test_groups_are_frozen_values(group):
         (Limits, {"redirects": -1}),
         (Limits, {"rate": 0}),
         (Limits, {"rate": "fast"}),
+        (Limits, {"rate": float("inf")}),
+        (Limits, {"total": 1.5}),
+        (Trust, {"client_cert": 5}),
+        (Trust, {"client_cert": (None, "key")}),
+        (Trust, {"client_cert": ()}),
+        (Ftp, {"encoding": "no such encoding"}),
+        (Ftp, {"encoding": None}),
+        (S3, {"endpoint_url": 5}),
+        (S3, {"region": b"us-east-1"}),
+        (S3, {"buckets": {"bucket": 5}}),
+        (S3, {"buckets": ["bucket"]}),
         (Timeouts, {"connect": 0}),
         (Timeouts, {"read": -1}),
         (Timeouts, {"total": "5"}),
@@ -104,6 +117,9 @@ def test_refused(group, wrong):
         (Timeouts, {"connect": None, "read": None, "total": 0.01, "stall": None}),
         (Timeouts, {"stall": (1, 0.1)}),
         (Ftp, {"tls": "implicit"}),
+        (Ftp, {"encoding": "latin-1"}),
+        (Trust, {"verify": Path("authorities.pem"), "client_cert": (Path("certificate"), Path("key"))}),
+        (Trust, {"client_cert": ("certificate", None, "password")}),
         *((S3, {"addressing_style": style}) for style in ("auto", "path", "virtual")),
     ],
 )
@@ -117,6 +133,13 @@ def test_a_bucket_of_its_own():
     s3 = S3(endpoint_url="http://e", region="us-1", anonymous=True, profile="p", buckets={"b": own})
     assert s3.for_bucket("b") == S3(endpoint_url="http://e", region="eu-1", anonymous=False, profile="p")
     assert s3.for_bucket("other") is s3
+
+
+@pytest.mark.parametrize("hosts", [["h.example", "10.0.0.0/8"], ("h.example", "10.0.0.0/8")])
+def test_hosts_without_a_proxy_are_any_collection(hosts):
+    proxies = Proxies(no_proxy=hosts)
+    assert proxies == Proxies(no_proxy=("h.example", "10.0.0.0/8"))
+    assert hash(proxies) == hash(Proxies(no_proxy=("h.example", "10.0.0.0/8")))
 
 
 def test_no_secret_is_shown():

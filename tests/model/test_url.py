@@ -9,6 +9,8 @@ from hypothesis import given, strategies as st
 
 from asyncfetch import InvalidUrl, Url
 
+from ..thorough import times
+
 
 @pytest.mark.parametrize(
     ("text", "scheme", "host", "port", "path", "query"),
@@ -154,7 +156,7 @@ _STARTS = st.sampled_from(["", "http://", "http://h", "ftp://u@h/", "s3://b/", "
 def test_any_text_is_a_url_or_an_invalid_url():
     valid, refused = [], []
 
-    @hypothesis.settings(max_examples=1000)
+    @hypothesis.settings(max_examples=times(300, 3_000))
     @given(_STARTS, st.text(max_size=20) | st.lists(st.sampled_from(_WORDS.split()), max_size=8).map("".join))
     def check(start, rest):
         text = start + rest

@@ -8,6 +8,8 @@ from hypothesis import given, settings, strategies as st
 from asyncfetch import RedirectRefused, Url
 from asyncfetch._policy.redirects import STATUSES, Route
 
+from ..thorough import times
+
 START = "https://h.example/a/b?c=1"
 
 
@@ -176,7 +178,7 @@ LOCATIONS = st.integers(0, 9).flatmap(lambda n: ODD if n == 0 else st.text(max_s
 def test_rules_hold_for_any_chain():
     seen = {"followed": 0, "refused": 0, "strayed": 0, "downgraded": 0, "returned": 0}
 
-    @settings(max_examples=500, derandomize=True)
+    @settings(max_examples=times(250, 2_500), derandomize=True)
     @given(st.lists(st.tuples(st.sampled_from(sorted(STATUSES)), LOCATIONS), min_size=2, max_size=6), st.booleans())
     def walk(steps, insecure):
         way = route("https://me:pw@h.example/start", limit=4, insecure=insecure)

@@ -25,6 +25,7 @@ from .scene import (
     AGE,
     a_client,
     compressed,
+    contents,
     key,
     read,
     refresh,
@@ -128,6 +129,28 @@ async def test_what_the_source_declares_is_checked(channel, folder, form):
     (outcome,) = await refresh(channel.url, ["noarch"], folder, ttl=0, formats=[form])
     assert isinstance(outcome.error, DigestMismatch)
     assert state_of(f"{folder}/{key(channel.url + '/noarch')}.json")["size"] == len(data)
+
+
+async def test_a_cut_that_only_the_json_shows(channel, folder):
+    """HTTP/1.0: the end of the connection is the end of the body, wherever it comes."""
+    held = channel.publish("noarch")
+    await refresh(channel.url, ["noarch"], folder, formats=["json"])
+    changed = repodata(count=3_000)
+    channel.change("noarch", changed)
+    behind_a_record = changed.index(b"}", 9_000) + 1
+    channel.files["noarch", "json"].always = (AGE, CloseDelimited(), Cut(behind_a_record))
+    (outcome,) = await refresh(channel.url, ["noarch"], folder, ttl=0, formats=["json"])
+    assert (outcome.status, type(outcome.error)) == ("failed", ProtocolViolation)
+    assert contents(f"{folder}/{key(channel.url + '/noarch')}.json") == held
+
+
+@pytest.mark.parametrize("form", ["zst", "json"])
+async def test_a_line_end_behind_the_last_full_piece(channel, folder, form, monkeypatch):
+    monkeypatch.setattr("asyncfetch.repodata._pour._ENOUGH", 1)
+    data = repodata() + b"\n"
+    channel.publish("noarch", data, forms=[form], always=[AGE, Chunked(piece=len(data) - 1)])
+    (outcome,) = await refresh(channel.url, ["noarch"], folder, formats=[form])
+    assert read(outcome) == data
 
 
 async def test_a_cut_goes_on_where_it_was(channel, folder):

@@ -7,14 +7,14 @@ import pytest
 from asyncfetch import InvalidUrl, MistakeError, Url
 from asyncfetch.repodata import Channel
 from asyncfetch.repodata._channels import key_for, place
-from asyncfetch.repodata._tokens import given, stored
+from asyncfetch.repodata._tokens import given
 
 ALIAS = Url("https://conda.anaconda.org")
 
 
 def place_of(channel, subdir="linux-64", tokens=None, alias=ALIAS):
     channel = Channel.of(channel)
-    return place(channel, subdir, channel.sources(alias, tokens or {}))
+    return place(channel, subdir, channel.sources(alias), tokens or [])
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,8 @@ TOKENS = given({"https://h.example": "tk-1"})
     ("channel", "url"),
     [
         ("https://h.example/a", "https://h.example/t/tk-1/a/linux-64"),
-        ("https://h.example:443/a", "https://h.example:443/t/tk-1/a/linux-64"),
+        ("https://h.example:443/a", "https://h.example/t/tk-1/a/linux-64"),
+        ("https://me:pw@h.example/a", "https://me:pw@h.example/t/tk-1/a/linux-64"),
         ("https://h.example/t/own/a", "https://h.example/t/own/a/linux-64"),
         ("https://h.example.evil.test/a", "https://h.example.evil.test/a/linux-64"),
         ("http://h.example/a", "http://h.example/a/linux-64"),
@@ -102,10 +103,12 @@ def test_a_token_goes_to_its_origin_alone(channel, url):
     assert place_of(channel, tokens=TOKENS).urls == (Url(url),)
 
 
-def test_the_key_is_that_of_the_url_with_its_token_and_nothing_shows_it():
+def test_the_key_is_that_of_the_url_as_it_is_written_and_nothing_shows_its_secrets():
+    """conda puts a token that is stored into the request, and keeps the file under the URL that has none."""
     one = place_of(Channel("https://me:pw@h.example/a", mirrors=["https://h.example/b"]), tokens=TOKENS)
-    assert one.key == key_for(Url("https://me:pw@h.example/t/tk-1/a/linux-64"))
-    assert one.public == "https://h.example/a/linux-64"
+    assert one.key == key_for(Url("https://me:pw@h.example/a/linux-64"))
+    assert place_of("https://h.example/t/tk-1/a").key == key_for(Url("https://h.example/t/tk-1/a/linux-64"))
+    assert one.public == place_of("https://h.example/t/tk-1/a").public == "https://h.example/a/linux-64"
     assert one.channel == "https://***@h.example/a"
     for text in (repr(one), str(one.urls), one.public, repr(Channel("https://h.example/t/tk-1/a"))):
         assert "tk-1" not in text
@@ -118,30 +121,23 @@ def test_a_token_with_a_slash_is_a_mistake_that_does_not_show_it():
     assert "a/b" not in str(caught.value)
 
 
-def test_the_tokens_of_anaconda_client(tmp_path):
-    folder = tmp_path / "data"
-    folder.mkdir()
-    (folder / "https%3A%2F%2Fapi.anaconda.org.token").write_text("tk-api\n")
-    (folder / "https%3A%2F%2Fh.example%3A8443%2Fx.token").write_text("tk-h")
-    (folder / "https%3A%2F%2Fbad.example.token").write_text("not a token\n")
-    (folder / "https%3A%2F%2Fbinary.example.token").write_bytes(b"\xff\xfe")
-    (folder / "no-url.token").write_text("tk")
-    (folder / "https%3A%2F%2Ffolder.example.token").mkdir()
-    (folder / "README").write_text("tk")
-    assert stored({"BINSTAR_CONFIG_DIR": str(tmp_path)}) == {
-        ("https", "api.anaconda.org", 443): "tk-api",
-        ("https", "conda.anaconda.org", 443): "tk-api",
-        ("https", "h.example", 8443): "tk-h",
-    }
+@pytest.mark.parametrize("site", ["s3://bucket", "https://me@h.example", "https://h.example/?x=1", "nonsense"])
+def test_a_token_is_for_a_site(site):
+    with pytest.raises((MistakeError, InvalidUrl)):
+        given({site: "tk"})
 
 
-def test_most_people_have_no_tokens(tmp_path):
-    assert stored({"BINSTAR_CONFIG_DIR": str(tmp_path / "nothing")}) == {}
-    assert stored({"XDG_CONFIG_HOME": str(tmp_path)}) == {}
-
-
-def test_the_tokens_in_the_folder_of_the_user(tmp_path):
-    folder = tmp_path / "binstar"
-    folder.mkdir()
-    (folder / "https%3A%2F%2Fconda.anaconda.org.token").write_text("tk")
-    assert stored({"XDG_CONFIG_HOME": str(tmp_path)}) == {("https", "conda.anaconda.org", 443): "tk"}
+def test_a_token_of_a_path_stays_below_it():
+    """Several tenants share a host."""
+    tokens = given({"https://h.example/mine/": "tk-1", "https://h.example/mine/dev": "tk-2"})
+    for channel, path in (
+        ("mine/a", "mine/t/tk-1/a"),
+        ("mine/dev/a", "mine/dev/t/tk-2/a"),
+        ("mine", "mine/t/tk-1"),
+        ("minetoo/a", "minetoo/a"),
+        ("a", "a"),
+        ("a/mine", "a/mine"),
+    ):
+        one = place_of(f"https://h.example/{channel}", tokens=tokens)
+        assert one.urls == (Url(f"https://h.example/{path}/linux-64"),)
+        assert one.public == f"https://h.example/{channel}/linux-64"

@@ -7,7 +7,7 @@ import pytest
 from asyncfetch.testing import Status
 
 from .jlap.journal import Journal, blake, repodata, written
-from .scene import AGE, age, conda_asks, contents, info, put, read, refresh, state_of
+from .scene import AGE, a_client, age, conda_asks, contents, info, put, read, refresh, state_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.descriptors]
 FORMS = ("jlap", "zst", "json")
@@ -66,6 +66,19 @@ async def test_a_file_is_patched_and_goes_on_from_there(channel, folder, journal
     assert sorted(os.listdir(folder)) == sorted(map(os.path.basename, (patched.path, info(patched.path))))
 
 
+async def test_a_source_that_goes_back_to_the_file_before_the_patch(channel, folder, journal):
+    """The validators of the file before are still in the state, as conda keeps them; they say nothing of ours."""
+    (first,) = await refresh(channel.url, ["noarch"], folder, formats=FORMS)
+    tag = channel.files["noarch", "zst"].etag
+    publish(channel, journal.add(OLD, NEW))
+    (patched,) = await refresh(channel.url, ["noarch"], folder, formats=FORMS, ttl=0)
+    assert (patched.status, state_of(first.path)["etag"]) == ("patched", tag)
+    (outcome,) = await refresh(channel.url, ["noarch"], folder, ttl=0)
+    assert (outcome.status, read(outcome)) == ("fetched", OLD)
+    (outcome,) = await refresh(channel.url, ["noarch"], folder, ttl=0)
+    assert outcome.status == "unchanged"
+
+
 async def test_it_is_not_asked_for_unless_named(channel, folder, journal):
     publish(channel, journal.add(OLD, NEW))
     await refresh(channel.url, ["noarch"], folder)
@@ -121,3 +134,19 @@ async def test_what_is_held_and_touched_is_not_patched(channel, folder, journal)
     channel.forget()
     (outcome,) = await refresh(channel.url, ["noarch"], folder, formats=FORMS)
     assert (outcome.status, channel.asked) == ("fetched", ["/noarch/repodata.json.zst"])
+
+
+async def test_a_patched_file_is_on_the_disk_when_that_is_asked_for(channel, folder, journal, monkeypatch):
+    await refresh(channel.url, ["noarch"], folder)
+    publish(channel, journal.add(OLD, NEW))
+    synced, sync = [], os.fsync
+
+    def spied(descriptor):
+        synced.append(os.fstat(descriptor).st_size)
+        sync(descriptor)
+
+    monkeypatch.setattr("os.fsync", spied)
+    async with a_client(settings={"durable": True}) as client:
+        (outcome,) = await refresh(channel.url, ["noarch"], folder, client=client, formats=FORMS, ttl=0)
+    assert outcome.status == "patched"
+    assert len(NEW) in synced

@@ -89,7 +89,7 @@ async def test_a_token_is_sent_and_shown_to_nobody(http_server, folder, caplog):
         )
     assert [one.status for one in outcomes] == ["fetched", "failed", "absent"]
     assert read(outcomes[0]) == data
-    assert os.path.basename(outcomes[0].path) == f"{key(channel.url + '/noarch')}.json"
+    assert os.path.basename(outcomes[0].path) == f"{key(public + '/noarch')}.json"  # where conda looks for it
     assert state_of(outcomes[0].path)["url"] == public + "/noarch"
     everything = caplog.text + repr(outcomes) + str(outcomes[1].error)
     everything += "".join(str(contents(os.path.join(folder, name))) for name in os.listdir(folder))
@@ -107,7 +107,7 @@ async def test_the_token_of_anaconda_client_is_used(http_server, folder, tmp_pat
         patch.setenv("BINSTAR_CONFIG_DIR", str(tmp_path / "binstar"))
         (outcome,) = await prefetch([http_server.url("/channel")], ["noarch"], folder)
         async with a_client() as client:  # trust_env=False
-            (without,) = await prefetch([http_server.url("/channel")], ["noarch"], folder, client=client)
+            (without,) = await prefetch([http_server.url("/channel")], ["noarch"], folder + "-2", client=client)
     assert outcome.status == "fetched"
     assert without.status == "failed"
 

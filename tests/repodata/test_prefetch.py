@@ -1,8 +1,10 @@
 """Subdirs of a served channel, in and out of conda's cache: what is asked, and what is said of it."""
 
 import hashlib
+import json
 import os
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -37,7 +39,9 @@ from .scene import (
     age,
     conda_asks,
     contents,
+    info,
     key,
+    put,
     read,
     refresh,
     repodata,
@@ -249,6 +253,26 @@ async def test_a_subdir_that_comes_to_be(channel, folder):
     assert (outcome.status, read(outcome)) == ("fetched", data)
 
 
+@pytest.mark.parametrize("known", [{}, {"etag": None, "last_modified": None}])
+async def test_an_empty_object_that_is_served_is_a_file_like_any_other(channel, folder, known):
+    channel.publish("noarch", b"{}", **known)
+    channel.publish("linux-64", b"{}", **known)
+    for status in ("fetched", "fresh"):
+        outcomes = await refresh(channel.url, ["noarch", "linux-64"], folder)
+        assert [(one.status, read(one)) for one in outcomes] == [(status, b"{}")] * 2
+
+
+async def test_what_conda_holds_of_a_subdir_that_is_not_there(channel, folder):
+    os.makedirs(folder)
+    path = f"{folder}/{key(channel.url + '/linux-64')}.json"
+    about = put(path, b"{}")
+    state = {"mtime_ns": about.st_mtime_ns, "size": 2, "refresh_ns": time.time_ns(), "_url": channel.url}
+    put(info(path), json.dumps(state).encode())
+    (outcome,) = await refresh(channel.url, ["linux-64"], folder, ttl=60)
+    assert outcome == Outcome(channel.url, "linux-64", None, Status.ABSENT)
+    assert channel.asked == []
+
+
 async def test_a_channel_without_noarch_is_no_channel(channel, folder):
     channel.publish("linux-64")
     first, second = await refresh(channel.url, ["noarch", "linux-64"], folder)
@@ -377,6 +401,41 @@ async def test_no_more_at_a_time_than_the_client_allows(http_server, folder):
         outcomes = await prefetch([one.url for one in channels], ["noarch"], folder, client=client)
     assert {one.status for one in outcomes} == {"fetched"}
     assert http_server.connections <= 2
+
+
+async def test_few_files_are_open_however_many_subdirs_there_are(channel, folder):
+    subdirs = [f"s{number}" for number in range(40)]
+    go_on = threading.Event()
+    for subdir in subdirs:
+        channel.publish(subdir, always=[AGE, Hold(go_on)])
+    counts = []
+
+    def look():
+        channel.server.wait_until(lambda: len(channel.server.requests) == 3)
+        counts.append(sum(name.endswith(".part") for name in os.listdir(folder)))
+        go_on.set()
+
+    async with a_client(limits=Limits(total=3, per_host=3)) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(anyio.to_thread.run_sync, look)
+        outcomes = await refresh(channel.url, subdirs, folder, client=client)
+    assert {one.status for one in outcomes} == {"fetched"}
+    assert 3 <= counts[0] <= 6
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_durable_means_that_file_state_and_names_are_on_the_disk(channel, folder, monkeypatch, durable):
+    channel.publish("noarch")
+    channel.publish("linux-64", forms=())
+    synced = []
+    sync = os.fsync
+    monkeypatch.setattr("os.fsync", lambda one: (synced.append(os.readlink(f"/proc/self/fd/{one}")), sync(one))[1])
+    async with a_client(settings={"durable": durable}) as client:
+        await refresh(channel.url, ["noarch", "linux-64"], folder, client=client)
+    names = [os.path.basename(path) for path in synced]
+    ours = [name for name in names if name == "cache" or name.endswith((".part", ".tmp"))]
+    assert sorted(name.rpartition(".")[2] for name in ours) == (
+        ["cache", "cache", "part", "part", "tmp", "tmp"] * durable
+    )
 
 
 async def test_without_zstandard_it_comes_as_it_is(channel, folder, monkeypatch, caplog):

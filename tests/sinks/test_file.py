@@ -88,7 +88,7 @@ async def test_hashing_what_was_dropped_meanwhile_is_no_failure(disk, sink, tmp_
     assert whole_or_nothing(tmp_path, LARGE) == 2_500_000
     one = sink(digest=digest_of(MIDDLE))
     async with one:
-        with Blocked(one._hasher):
+        with Blocked(one._writing.hasher):
             await one.begin(ONE, len(LARGE), offset=2_500_000, digests=())
             await one.flush()
             await one.begin(TWO, None, offset=0, digests=())

@@ -29,7 +29,7 @@ def hanging(monkeypatch):
         assert go.wait(10)
         return try_lock(descriptor)
 
-    monkeypatch.setattr("asyncfetch._disk.part.try_lock", hang)
+    monkeypatch.setattr("asyncfetch._disk.hold.try_lock", hang)
     monkeypatch.setattr("asyncfetch._disk.private.try_lock", hang)
     monkeypatch.setattr("asyncfetch._sinks.claim.HANGS", 0.05)
     yield go, asked

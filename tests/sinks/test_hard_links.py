@@ -21,7 +21,7 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def _no_reflinks(monkeypatch):
     """Where blocks can be shared that is better still; this is about the others."""
-    monkeypatch.setattr("asyncfetch._sinks.file.reflink", lambda source, target: False)
+    monkeypatch.setattr("asyncfetch._sinks.writing.reflink", lambda source, target: False)
 
 
 @pytest.fixture(params=[SMALL, LARGE], ids=["small", "large"])

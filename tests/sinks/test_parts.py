@@ -274,7 +274,7 @@ async def test_without_locks_everybody_has_a_part_of_his_own(far, tmp_path, monk
     def unsupported(descriptor):
         raise LockUnsupported
 
-    monkeypatch.setattr("asyncfetch._disk.part.try_lock", unsupported)
+    monkeypatch.setattr("asyncfetch._disk.hold.try_lock", unsupported)
     page = far.publish("/page", LARGE, faults=[Cut(HELD)])
     names = set()
     real = far.open
@@ -304,7 +304,7 @@ async def test_a_private_part_that_fails_leaves_nothing(far, tmp_path, monkeypat
     def unsupported(descriptor):
         raise LockUnsupported
 
-    monkeypatch.setattr("asyncfetch._disk.part.try_lock", unsupported)
+    monkeypatch.setattr("asyncfetch._disk.hold.try_lock", unsupported)
     page = far.publish("/page", LARGE, faults=[Cut(HELD)])
     async with client(far, retry=Retry(attempts=1)) as one:
         with pytest.raises(Interrupted):

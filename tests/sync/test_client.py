@@ -159,6 +159,13 @@ def test_a_batch_that_is_abandoned_ends_its_fetches(client, far):
     assert client.read(held.url) == b"b"
 
 
+def test_a_lone_url_is_no_list_of_wishes(client):
+    with pytest.raises(MistakeError, match="not str; for one alone there is `fetch`"):
+        client.fetch_all("memory://far/a")
+    with pytest.raises(MistakeError, match="not str; for one alone there is `fetch`"):
+        next(client.as_fetched("memory://far/a"))
+
+
 def test_an_async_iterable_is_for_the_async_client(client):
     async def wishes():
         yield "memory://far/a"

@@ -8,7 +8,7 @@ import pytest
 
 import asyncfetch
 from asyncfetch import Settings, sync
-from asyncfetch._client import fetch, fetch_all, read
+from asyncfetch._once import fetch, fetch_all, read
 
 # what only one of them needs: threads have no `async with` that ends what they forgot
 ONLY_SYNC = {"close"}

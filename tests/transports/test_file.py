@@ -359,7 +359,7 @@ async def test_every_way_to_copy(source, target, monkeypatch, copied):
 @pytest.mark.parametrize("changed", [True, False])
 async def test_a_copy_is_resumed(source, target, monkeypatch, changed):
     """Cancelled after some of it; later it goes on there, if the file is still the same."""
-    monkeypatch.setattr("asyncfetch._sinks.file._COPIED", 1_000_000)
+    monkeypatch.setattr("asyncfetch._sinks.writing._COPIED", 1_000_000)
     (source / "file").write_bytes(LARGE)
     url = (source / "file").as_uri()
     second = threading.Event()
@@ -374,7 +374,7 @@ async def test_a_copy_is_resumed(source, target, monkeypatch, changed):
         return copies[-1]
 
     real, go = copy.copy_some, threading.Event()
-    monkeypatch.setattr("asyncfetch._sinks.file.copy_some", copy_some)
+    monkeypatch.setattr("asyncfetch._sinks.writing.copy_some", copy_some)
     async with client() as one:
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as tasks:
@@ -433,7 +433,7 @@ def _descriptors(path):
 
 @pytest.mark.parametrize("how", ["grown", "shrunk", "rewritten"])
 async def test_a_file_that_changes_while_it_is_copied(source, target, monkeypatch, how):
-    monkeypatch.setattr("asyncfetch._sinks.file._COPIED", 1_000_000)
+    monkeypatch.setattr("asyncfetch._sinks.writing._COPIED", 1_000_000)
     path = source / "file"
     path.write_bytes(LARGE)
     os.utime(path, ns=(10**18, 10**18))
@@ -451,7 +451,7 @@ async def test_a_file_that_changes_while_it_is_copied(source, target, monkeypatc
                 _write(path, at=0)
         return real(*arguments)
 
-    monkeypatch.setattr("asyncfetch._sinks.file.copy_some", changing)
+    monkeypatch.setattr("asyncfetch._sinks.writing.copy_some", changing)
     async with client() as one:
         await one.fetch(path.as_uri(), target / "file")
     assert (target / "file").read_bytes() == path.read_bytes()

@@ -14,6 +14,7 @@ import aioftp
 
 from ..._model.errors import ProtocolViolation
 from ..race import race
+from ..trust import certificate_name
 from .replies import Lost
 
 LONGEST = 64 * 1024  # characters of one reply, all lines together
@@ -31,7 +32,7 @@ class ReplyClient(aioftp.Client):
         if sock is None:
             raise errors[0]
         try:
-            name = host if self.ssl else None
+            name = certificate_name(host) if self.ssl else None
             return await asyncio.open_connection(sock=sock, ssl=self.ssl, server_hostname=name)
         except BaseException:
             sock.close()

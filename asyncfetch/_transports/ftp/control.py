@@ -17,6 +17,7 @@ import aioftp
 import anyio
 
 from ..._model.errors import ProtocolViolation, Untrusted
+from ..trust import certificate_name
 from .client import ReplyClient
 from .replies import Refused, Reply
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import asyncio
     import ssl
 
+PATIENT = 16  # preliminary replies (1xx) in a row before the one that counts; more is nobody's server
 KEEPALIVE = 60  # seconds of silence after which the kernel probes, so that no router forgets us during a long transfer
 # said anew for each handshake, as a context of the user's may serve HTTP, too; vsftpd 3.0.4 insists on the right one
 ALPN = ["ftp"]
@@ -87,7 +89,7 @@ class Control:
             raise ProtocolViolation("the server, or someone in between, spoke before TLS began")
         self.resting = False
         context.set_alpn_protocols(ALPN)
-        await stream.start_tls(context, self.host)
+        await stream.start_tls(context, certificate_name(self.host))
         self.resting = True
         self.context = context
 
@@ -131,7 +133,9 @@ class Control:
     async def greeting(self) -> None:
         """Read what a server says first."""
         reply = await self.reply()
-        while reply.code == 120:  # "ready in nnn minutes"
+        for _ in range(PATIENT):
+            if reply.code != 120:  # "ready in nnn minutes"
+                break
             reply = await self.reply()
         if reply.code != 220:
             raise Refused(reply, "the connection")
@@ -143,7 +147,9 @@ class Control:
         if reply.code == 331:
             reply = await self.ask(f"PASS {password}", secret=True)
         if reply.code not in {230, 232, 202}:
-            raise Refused(reply, "the login")
+            # some servers repeat what they were told
+            text = reply.text.replace(password, "***") if password else reply.text
+            raise Refused(Reply(reply.code, text), "the login")
         await self.order("TYPE I", 200)  # before any SIZE or REST, whose numbers are of bytes only then
 
     # --- about files

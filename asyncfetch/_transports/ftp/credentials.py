@@ -60,12 +60,13 @@ class Credentials:
         return Login(self._sent(url, "user", user), self._sent(url, "password", password or ""))
 
     def _sent(self, url: Url, what: str, text: str) -> str:
-        return wire(checked(url, what, text).encode("utf-8", "surrogateescape"), self._encoding)
+        # as it is sent: in some encodings another character becomes a line end
+        return checked(url, what, wire(text.encode("utf-8", "surrogateescape"), self._encoding))
 
     def _known(self, url: Url) -> Login | None:
-        segments = _segments(url)
+        segments, asked = _segments(url), _origin(url)
         for origin, prefix, login in self._places:
-            if origin == url.origin and ".." not in segments and segments[: len(prefix)] == prefix:
+            if origin == asked and ".." not in segments and segments[: len(prefix)] == prefix:
                 return login
         if self._netrc is None:
             self._netrc = _read_netrc(self._env)
@@ -80,8 +81,15 @@ def _place(prefix: str, value: object) -> tuple[tuple[str, str, int | None], tup
     if url.scheme not in {"ftp", "ftps"}:
         return None  # another transport's
     if isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, str) for part in value):
-        return url.origin, tuple(part for part in _segments(url) if part), Login(*value)
+        segments = _segments(url)
+        return _origin(url), segments[:-1] if segments[-1] == "" else segments, Login(*value)
     raise MistakeError(f"the credentials for `{url}` are (user, password), not {type(value).__name__}")
+
+
+def _origin(url: Url) -> tuple[str, str, int | None]:
+    """Give scheme, host and port, the port of ftp by name: `ftp://h` and `ftp://h:21` are one server."""
+    scheme, host, port = url.origin
+    return scheme, host, 21 if scheme == "ftp" and port is None else port
 
 
 def _segments(url: Url) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from ..._model.errors import FetchError, RangeRefused, Untrusted
+from ..._model.errors import FetchError, ProtocolViolation, RangeRefused, Untrusted
+from ..trust import certificate_name
+from .control import PATIENT
 from .data import DataConnection
 from .data_tls import SecureDataConnection
 from .replies import Refused, Reply, within
@@ -38,11 +40,15 @@ class Transfer:
 
     async def end(self) -> Reply:
         """Give the last reply. Raises TimeoutError and OSError when it does not come."""
+        more = PATIENT
         while self.last is None:
             reply = await self._control.reply()
+            more -= 1
             if reply.code >= 200:
                 self.last = reply
                 self._control.resting = True
+            elif not more:
+                raise ProtocolViolation("the server sends one preliminary reply after another", status=reply.code)
         return self.last
 
     async def leave(self) -> None:
@@ -79,7 +85,7 @@ async def _connect(control: Control, timeouts: Timeouts) -> DataConnection:
         if control.context is None:
             data = DataConnection(timeouts.read)
         else:
-            data = SecureDataConnection(timeouts.read, control.context, control.session, control.host)
+            data = SecureDataConnection(timeouts.read, control.context, control.session, certificate_name(control.host))
         try:
             with within(timeouts.connect, "no data connection"):
                 return await data.connect(host, port)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..._model.errors import FetchError, MistakeError, ProtocolViolation
+from ..._model.errors import AccessDenied, FetchError, MistakeError, ProtocolViolation
 from . import _httpx
 
 if TYPE_CHECKING:
@@ -31,11 +31,18 @@ class Dialogue:
         self._httpx = _httpx.of(auth)
         self._url = url
         self._rounds = 0
-        self._request = self._httpx.Request(
-            method,
-            url.without_userinfo().reveal(),
-            headers=[(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in headers],
-        )
+        try:
+            self._request = self._httpx.Request(
+                method,
+                url.without_userinfo().reveal(),
+                headers=[(name.encode("ascii"), value.encode("latin-1", "replace")) for name, value in headers],
+            )
+        except Exception as error:  # InvalidURL, and what idna says of a host that httpx looks into
+            raise MistakeError(
+                "httpx does not take this URL, so that no httpx.Auth can be asked",
+                url=url,
+                hint="(user, password) and Bearer(token) go without httpx",
+            ) from error
         self._first = self._request.url
         self._flow: AsyncGenerator[Any, Any] = auth.async_auth_flow(self._request)
 
@@ -44,7 +51,7 @@ class Dialogue:
         try:
             self._request = await anext(self._flow)
         except Exception as error:
-            raise self._failure(error) from error
+            raise MistakeError(f"its httpx.Auth failed: {self._told(error)}", url=self._url) from error
         return self._headers()
 
     async def hear(self, reply: Reply) -> list[tuple[str, str]] | None:
@@ -63,7 +70,13 @@ class Dialogue:
         except FetchError:  # from reading the reply
             raise
         except Exception as error:
-            raise self._failure(error) from error
+            # the source's, not the caller's: DigestAuth fails like this when a challenge is malformed
+            raise AccessDenied(
+                f"its httpx.Auth could not go on from the answer {reply.status}: {self._told(error)}",
+                url=self._url,
+                status=reply.status,
+                hint="other credentials in auth= may do",
+            ) from error
         if self._rounds >= ROUNDS:
             raise ProtocolViolation(f"it is not satisfied after {ROUNDS} rounds of authentication", url=self._url)
         return self._headers()
@@ -72,8 +85,10 @@ class Dialogue:
         """End the generator; it may hold a lock."""
         await self._flow.aclose()
 
-    def _failure(self, error: Exception) -> MistakeError:
-        return MistakeError(f"its httpx.Auth failed: {type(error).__name__}: {error}", url=self._url)
+    def _told(self, error: Exception) -> str:
+        """Say what it was, with the URL masked that httpx's own errors name."""
+        text = str(error).replace(self._url.without_userinfo().reveal(), str(self._url.without_userinfo()))
+        return f"{type(error).__name__}: {text}"
 
     def _headers(self) -> list[tuple[str, str]]:
         request = self._request

@@ -87,7 +87,7 @@ class Credentials:
                 return said
         asked = route.userinfo_of
         if asked is not None and asked.userinfo is not None:
-            return basic(asked.user or "", asked.password or "")
+            return basic(asked.user or "", asked.password or "", asked)
         if self._netrc and not route.downgraded:
             return self._netrc.get(route.url.host)
         return None
@@ -119,15 +119,26 @@ class Credentials:
 
 
 def _user(keyring: Keyring, route: Route) -> str | None:
-    """Give the user to ask for: the keyring's own, else the one in the URL."""
+    """Give the user to ask for: the keyring's own, else the one in the URL, which is nobody's option or command."""
     asked = route.userinfo_of
-    return keyring.user or (None if asked is None else asked.user) or None
+    user = keyring.user or (None if asked is None else asked.user) or None
+    if user is not None and keyring.user is None and (user.startswith("-") or not user.isprintable()):
+        raise MistakeError(
+            "the user in the URL could be an option to the credential program, which is not asked for it",
+            url=asked,
+            hint="Keyring(user=...) names any user",
+        )
+    return user
 
 
-def basic(user: str, password: str) -> str:
-    """Give the Authorization value of user and password (RFC 7617, UTF-8)."""
+def basic(user: str, password: str, url: Url | None = None) -> str:
+    """Give the Authorization value of user and password (RFC 7617, UTF-8); ``url`` is for the error."""
     if ":" in user:
-        raise MistakeError("a user name with a colon cannot be sent with Basic authentication (RFC 7617)")
+        raise MistakeError(
+            "a user name with a colon cannot be sent with Basic authentication (RFC 7617)",
+            url=url,
+            hint="an Authorization header or an httpx.Auth of yours goes as it is",
+        )
     return "Basic " + base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogateescape")).decode("ascii")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..._model.errors import AccessDenied, MistakeError
 from ..distrust import explain
+from ..trust import certificate_name
 from .tls import Tls
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ def begin(
 ) -> Tls:
     """Make the client's end of TLS with a host: a name, in its ASCII form, or an address."""
     try:
-        # the root's dot is no part of a certificate's names
-        return Tls(loop, context, party.host.rstrip("."), encrypted, partial(_explain_late, party, url))
+        return Tls(loop, context, certificate_name(party.host), encrypted, partial(_explain_late, party, url))
     except ValueError as error:
         raise MistakeError(f"`{party.host}` cannot be the name of a TLS server: {error}", url=url) from error
 

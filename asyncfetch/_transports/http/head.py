@@ -28,6 +28,7 @@ _STATUS_LINE = re.compile(r"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?")
 # a line end as only lenient readers see it: refused as soon as it is here, rather than waiting for more
 BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _GREETING = b"HTTP/1."
+_WORD = re.compile(r"[A-Za-z0-9.\-_+<!]{1,24}")  # SSH-2.0-OpenSSH_9.2p1, 220, GET, <!DOCTYPE
 
 _names: dict[str, str] = {}  # as it was sent -> in lower case
 _lines: dict[str, tuple[str, str]] = {}  # a header line as it was sent -> name in lower case, and value
@@ -37,6 +38,13 @@ _REPEATED = frozenset({
     "last-modified", "server", "vary", "via",
 })  # fmt: skip
 _status_lines: dict[str, tuple[int, bool]] = {}  # -> (status, whether HTTP/1.0)
+
+
+def word(said: str | bytes) -> str:
+    """Quote the first word of what makes no sense, no more: it may be an echo of our request, secrets and all."""
+    text = str(said[:80], "latin-1") if isinstance(said, bytes | bytearray) else said[:80]
+    first = _WORD.match(text)
+    return repr(first[0] if first else text[:1])
 
 
 class Head:
@@ -64,7 +72,7 @@ def find_end(scratch: bytearray, start: int, known: int, end: int) -> int:
     if found >= 0:
         return found + 4
     if not _GREETING.startswith(bytes(scratch[start : min(end, start + len(_GREETING))])):
-        raise ProtocolViolation(f"not an answer in HTTP/1.1: {bytes(scratch[start : min(end, start + 24)])!r}")
+        raise ProtocolViolation(f"not an answer in HTTP/1.1: {word(bytes(scratch[start : min(end, start + 24)]))}")
     if BARE_LINE_FEED.search(scratch, max(start, known), end):
         raise ProtocolViolation("a line of the head ends in a bare line feed")
     if end - start >= HEAD_LIMIT:
@@ -139,7 +147,7 @@ def _content_length(text: str) -> int:
 def _read_status_line(line: str) -> tuple[int, bool]:
     match = _STATUS_LINE.fullmatch(line)
     if match is None:
-        raise ProtocolViolation(f"not a status line of HTTP/1.1: {line[:80]!r}")
+        raise ProtocolViolation(f"not a status line of HTTP/1.1: {word(line)}")
     read = int(match.group(2)), match.group(1) == "0"
     if len(_status_lines) < _REMEMBERED and len(line) < 80:
         _status_lines[line] = read
@@ -171,4 +179,4 @@ def _read_name(name: str, line: str) -> str:
 def _refuse(line: str) -> NoReturn:
     if line.startswith((" ", "\t")):
         raise ProtocolViolation("a header is folded over several lines")
-    raise ProtocolViolation(f"not a header: {line[:80]!r}")
+    raise ProtocolViolation(f"not a header: {word(line)}")

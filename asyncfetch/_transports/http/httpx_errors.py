@@ -6,6 +6,7 @@ walks the subclasses of TransportError of both, so that a new one cannot go unma
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from ..._model.errors import (
@@ -49,6 +50,7 @@ _KINDS: dict[str, tuple[type[FetchError], str]] = {
     "StreamError": (Interrupted, "the body was read out of turn"),
     "InvalidURL": (MistakeError, "httpx does not take the URL"),
 }
+_QUOTED = re.compile(r":? *(bytearray\()?b['\"]")
 # what h11 and h2 say when the far end went away, which is no violation: asking again may do
 _GONE = ("disconnected", "closed connection", "ConnectionTerminated", "StreamReset", "GOAWAY", "connection closed")
 
@@ -65,6 +67,7 @@ def translate(
 
     ``proxy`` is on the way; ``tunnelled``: TLS with it was over, if there was any, and that with the host had begun.
     """
+    _unquote(error)
     distrust = find(error)
     if distrust is not None:
         its_own = proxy is not None and proxy.scheme == "https" and not tunnelled
@@ -95,7 +98,14 @@ def _unknown_to_socks(proxy: Url, said: str) -> bool:
 def _first_words(error: BaseException) -> str:
     for cause in causes(error):
         text = str(getattr(cause, "strerror", None) or cause).strip()
-        # anyio sums up several addresses; the first address's own reason says more
-        if text and text != "All connection attempts failed":
+        # anyio sums up several addresses; the first address's own reason says more. A cancellation speaks of scopes
+        if text and text != "All connection attempts failed" and isinstance(cause, Exception):
             return text.splitlines()[0]
     return ""
+
+
+def _unquote(error: BaseException) -> None:
+    """Drop what h11 quotes of the far end, which may be an echo of our request: it would show in every traceback."""
+    for cause in causes(error):
+        if len(cause.args) == 1 and isinstance(text := cause.args[0], str) and (quoted := _QUOTED.search(text)):
+            cause.args = (text[: quoted.start()],)

@@ -15,9 +15,11 @@ from anyio import CancelScope, Lock, fail_after, to_thread
 
 from ..._model.errors import FetchError, MistakeError
 from ..quiet import hush, quietly
+from ..trust import certificate_name
 from . import _httpx
 from .httpx_errors import translate
 from .httpx_reply import HttpxReply, Trace
+from .route import OF_PROXIES
 from .tunnel import refusal
 
 if TYPE_CHECKING:
@@ -114,12 +116,12 @@ class HttpxLane:
 
     def _request(self, method: str, url: Url, headers: list[tuple[str, str]], trace: Trace) -> Any:
         lines = [(b"Host", url.authority.encode("ascii"))]
-        lines += [(name.encode("ascii"), _encoded(value)) for name, value in headers]
+        lines += [(name.encode("ascii"), _encoded(value)) for name, value in headers if name.lower() != OF_PROXIES]
         request = _httpx.load().Request(
             method,
             f"{url.scheme}://{url.authority}/",
             headers=lines,
-            extensions={"timeout": self._timeouts, "trace": trace},
+            extensions={"timeout": self._timeouts, "trace": trace, "sni_hostname": certificate_name(url.host)},
         )
         request.url = _ExactUrl(url)
         return request

@@ -1,6 +1,7 @@
 """How one origin is reached, and what requests to it look like: made once, used for every request.
 
-Rules: Host, Connection and what frames a body are ours, whatever the caller's headers say. A line end or NUL in target
+Rules: Host, Connection and what frames a body are ours, whatever the caller's headers say; the credentials of a proxy
+go to a proxy that is told the whole URL, and never through a tunnel to the origin. A line end or NUL in target
 or headers is refused before a byte is sent: it would be a second request (RFC 9112 section 11.1).
 """
 
@@ -20,6 +21,7 @@ _OURS = frozenset({
     "host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "keep-alive",
     "proxy-connection", "expect",
 })  # fmt: skip
+OF_PROXIES = "proxy-authorization"  # the header that no origin may see
 
 
 class Route:
@@ -28,7 +30,19 @@ class Route:
     ``forward``: the proxy is given the whole URL (http, ftp), rather than asked for a tunnel (https).
     """
 
-    __slots__ = ("_after", "_before", "_block", "_headers", "forward", "host", "port", "proxy", "secure", "shelf")
+    __slots__ = (
+        "_after",
+        "_before",
+        "_block",
+        "_headers",
+        "_ours",
+        "forward",
+        "host",
+        "port",
+        "proxy",
+        "secure",
+        "shelf",
+    )
 
     def __init__(self, url: Url, proxy: Url | None, shelf: Shelf) -> None:
         scheme, self.host, port = url.origin
@@ -42,13 +56,15 @@ class Route:
         self._after = f" HTTP/1.1\r\nHost: {authority}\r\n"
         if self.forward and proxy is not None:
             self._after += proxy_authorization(proxy)
+        # what requests, or an httpx.Auth, says to a proxy is not for the origin; what we say to it comes first
+        self._ours = _OURS if self.forward and not (proxy and proxy.userinfo) else _OURS | {OF_PROXIES}
         self._headers: list[tuple[str, str]] = []
         self._block = ""
 
     def request(self, method: str, url: Url, headers: list[tuple[str, str]]) -> bytes:
         """Put a request into the bytes that are sent. Raises MistakeError."""
         if headers != self._headers:  # requests to one origin mostly ask alike
-            lines = [f"{name}: {value}\r\n" for name, value in headers if name.lower() not in _OURS]
+            lines = [f"{name}: {value}\r\n" for name, value in headers if name.lower() not in self._ours]
             block = "".join(lines)
             if block.count("\n") != len(lines) or block.count("\r") != len(lines) or "\0" in block:
                 raise MistakeError("a header holds a line end or NUL", url=url)

@@ -72,11 +72,12 @@ def read_sites(env: Mapping[str, str]) -> list[Site]:
             found[unquote_plus(name.removesuffix(".token")).rstrip("/")] = token
     if _API in found:
         found.setdefault(_CHANNELS, found[_API])
-    sites = [site for url, token in found.items() if (site := _site(url, token)) is not None]
-    return sorted(sites, key=lambda site: -len(site.segments))
+    sites = [one for url, token in found.items() if (one := site(url, token)) is not None]
+    return sorted(sites, key=lambda one: -len(one.segments))
 
 
-def _site(text: str, token: str) -> Site | None:
+def site(text: str, token: str) -> Site | None:
+    """Take a URL for the site of a token; None for what cannot be one."""
     try:
         url = Url(text)
     except InvalidUrl:

@@ -23,7 +23,8 @@ async def open_tunnel(connection: Connection, route: Route, url: Url) -> asyncio
     """
     proxy = route.proxy
     assert proxy is not None
-    host = f"[{route.host}]" if ":" in route.host else route.host
+    # a zone means something on this machine only (RFC 6874 section 4)
+    host = f"[{route.host.partition('%')[0]}]" if ":" in route.host else route.host
     place = f"{host}:{route.port}"
     request = f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{proxy_authorization(proxy)}\r\n"
     try:

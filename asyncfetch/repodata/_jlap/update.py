@@ -152,9 +152,10 @@ class _Asking:
 
 
 def _headers(body: Body) -> dict[str, str]:
-    """Give the validators of a journal as a state file holds them."""
-    validator = body.validator
-    told = {} if validator is None else {"etag": validator.etag, "last-modified": validator.modified}
+    """Give the headers of a journal that a state file holds: its validators, and what conda reads beside them."""
+    told = {"cache-control": body.header("cache-control")}
+    if body.validator is not None:
+        told |= {"etag": body.validator.etag, "last-modified": body.validator.modified}
     return {name: value for name, value in told.items() if value}
 
 

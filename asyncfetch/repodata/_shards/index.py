@@ -58,7 +58,7 @@ class IndexFile:
     def __init__(self, place: Place, folder: str, terms: Terms) -> None:
         self.place = place
         self._terms = terms
-        self._cached = Cached(folder, key_for(place.urls[0], INDEX), ending=".msgpack.zst")
+        self._cached = Cached(folder, key_for(place.own, INDEX), ending=".msgpack.zst")
         self._whole = Cached(folder, place.key)
         self._held: Index | None = None
         self._state: State
@@ -136,7 +136,7 @@ class IndexFile:
             return Status.UNCHANGED
         self._held = await to_thread.run_sync(read_index, data, url)
         try:
-            await self._keep(data, validator, cache_control)
+            await self._keep(data, validator, cache_control, durable=client.settings.durable)
         except OSError as error:
             log.warning("the index of %s could not be kept: %s", url, error)
         return Status.FETCHED
@@ -150,7 +150,9 @@ class IndexFile:
                 raise TooLarge(f"an index of more than {INDEX_LIMIT} bytes", url=url)
         return bytes(data)
 
-    async def _keep(self, data: bytes, validator: Validator | None, cache_control: str | None) -> None:
+    async def _keep(
+        self, data: bytes, validator: Validator | None, cache_control: str | None, *, durable: bool
+    ) -> None:
         """Put the index into the cache folder, with its state."""
         await to_thread.run_sync(partial(os.makedirs, os.path.dirname(self._cached.path), exist_ok=True))
         async with claimed(self._cached.path) as part:
@@ -160,20 +162,20 @@ class IndexFile:
                 view = memoryview(data)
                 while view:
                     view = view[os.write(part.descriptor, view) :]
-                facts = part.seal(durable=False)
+                facts = part.seal(durable=durable)
 
                 def change(state: State) -> None:
                     blake2 = hashlib.blake2b(data, digest_size=32).hexdigest()
                     state.replaced(facts, time.time_ns(), url=f"{self.place.public}/{INDEX}", blake2=blake2)
                     state.validated(validator, cache_control)
 
-                self._cached.replace(part.path, facts, change, durable=False)
+                self._cached.replace(part.path, facts, change, durable=durable)
 
             await to_thread.run_sync(commit)
 
     async def _learn(self, number: int, *, present: bool) -> None:
         """Note beside the repodata.json, where there is one, whether the channel has shards."""
-        if key_for(self.place.urls[number]) != self.place.key:
+        if number != 0:
             return
 
         def note() -> None:

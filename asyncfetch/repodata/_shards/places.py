@@ -2,7 +2,7 @@
 
 Rules: as for redirects. An index that came over http(s) leads to http(s) only, one that came over https to https, or to
 http for shards whose hash is verified. A server does not choose as whom we come: user and password in what it says are
-dropped, and ours travel only within the origin. A token goes where it belongs (`_channels`).
+dropped, and ours travel only within the origin. A token goes where it belongs (`_tokens`).
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 
 from ..._model.errors import InvalidUrl, ProtocolViolation, RedirectRefused
 from ..._model.url import Url
-from .._channels import with_token
+from .._tokens import with_token
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
-    Tokens = Mapping[tuple[str, str, int | None], str]
+    from ..._transports.http.tokens import Site
 
 _WEB = ("http", "https")
 
 
-def folder(index: Url, reference: str, tokens: Tokens, *, insecure: bool = False) -> Url:
+def folder(index: Url, reference: str, tokens: Sequence[Site], *, insecure: bool = False) -> Url:
     """Resolve the folder an index names; its path ends in a slash. ``insecure``: https may lead to http.
 
     Raises ProtocolViolation for what is no URL, RedirectRefused for what must not be led to.
 
-    >>> folder(Url("https://h.example/c/linux-64/repodata_shards.msgpack.zst"), "../shards", {})
+    >>> folder(Url("https://h.example/c/linux-64/repodata_shards.msgpack.zst"), "../shards", [])
     Url('https://h.example/c/shards/')
     """
     try:

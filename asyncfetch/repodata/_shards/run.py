@@ -27,15 +27,15 @@ from .store import Store
 from .walk import Arrived, Subdir, Walk, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from anyio.abc import TaskGroup
 
     from ..._client import Client
     from ..._model.fetch import Fetch
+    from ..._transports.http.tokens import Site
     from .._channels import Place
     from .._terms import Terms
-    from .places import Tokens
 
 log = logging.getLogger("asyncfetch")
 
@@ -53,7 +53,7 @@ class Run:
         cache: str,
         terms: Terms,
         *,
-        tokens: Tokens,
+        tokens: Sequence[Site],
         unverified: Collection[str],
     ) -> None:
         self._files = {place.key: IndexFile(place, cache, terms) for place in places}

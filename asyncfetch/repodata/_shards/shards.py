@@ -7,9 +7,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ..._model.errors import MistakeError
-from .._arguments import each, places, seconds, tokens_by_origin
+from .._arguments import each, places, seconds
 from .._channels import ALIAS, Channel, folder_for
 from .._terms import Terms
+from .._tokens import given
 from .forms import INDEX_LIMIT, names_of
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ async def shards(
 
     offline = offline or (client is not None and client.settings.offline)
     terms = Terms(("shards",), seconds(ttl), INDEX_LIMIT, stale, offline, time.time_ns())
-    by_origin = await tokens_by_origin(tokens, client)
-    wanted = places([Channel.of(one) for one in each(channels)], subdirs, alias, by_origin)
+    sites = given(tokens)
+    wanted = places([Channel.of(one) for one in each(channels)], subdirs, alias, sites)
     trusted = {Channel.of(one).name for one in each(unverified)}
-    run = Run(names_of(each(names)), wanted, folder_for(cache_dir), terms, tokens=by_origin, unverified=trusted)
+    run = Run(names_of(each(names)), wanted, folder_for(cache_dir), terms, tokens=sites, unverified=trusted)
     await run.run(client)
     return [run.records(one) for one in wanted]

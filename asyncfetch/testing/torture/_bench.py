@@ -6,6 +6,8 @@ import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..._disk.hold import Access
+from ..._disk.part import Part
 from ..._model.errors import FetchError, Interrupted
 from ..._model.fetch import Result
 from ..._model.settings import Limits, Retry, Timeouts
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ._subject import MakeTransports, Outcome
 
 _OLD = b"what was there before"
+_STRETCH = 500_000  # bytes that one of several connections has brought
 _EARLY = 50  # operations of a fetch within which its first bytes have come
 
 
@@ -28,7 +31,8 @@ _EARLY = 50  # operations of a fetch within which its first bytes have come
 class Wish:
     """What is fetched: ``size`` bytes, proved by a digest or not, into a file or into memory.
 
-    ``before`` is what lies there: "nothing", an "old" file, or a "part" of the body.
+    ``before`` is what lies there: "nothing", an "old" file, a "part" of the body, or "islands": a part of which there
+    are stretches further on too, as several connections leave it. For those ``size`` has to be over 4 MiB.
     """
 
     name: str
@@ -43,6 +47,7 @@ WISHES = (
     Wish("small", 10_000, digest=True, before="old"),
     Wish("large", 2_500_000),
     Wish("resumed", 2_500_000, digest=True, before="part"),
+    Wish("pieces", 5_000_000, digest=True, before="islands"),
     Wish("durable", 1_200_000, before="old", durable=True),
     Wish("memory", 300_000, memory=True),
 )
@@ -76,6 +81,8 @@ class Bench:
             (self._before / NAME).write_bytes(self.old)
         elif wish.before == "part":
             self._leave_a_part()
+        elif wish.before == "islands":
+            self._leave_islands()
 
     def _leave_a_part(self) -> None:
         """Have one fill after the other fail until some bytes are there; with a rate, else the kernel copies files."""
@@ -95,6 +102,16 @@ class Bench:
             for path in self._before.iterdir():
                 path.unlink()
         raise AssertionError("no part could be left to go on with")
+
+    def _leave_islands(self) -> None:
+        """Leave what several connections leave that were cut: a front, and stretches behind it."""
+        subject, body = self._subject, memoryview(self.body)
+        part = Part(str(self._before / NAME), source=subject.url, durable=False)
+        assert part.open() is Access.OURS
+        part.begin(subject.validator(), len(body), 0, noted=True)
+        for start in range(0, len(body), 4 * _STRETCH):
+            part.write_at(body[start : start + _STRETCH], start)
+        part.close(keep=True)
 
     def place(self) -> tuple[Subject, Path]:
         """Give the subject of the next round, and its folder: what lies there is what lay there before."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -11,6 +11,7 @@ import anyio
 from ... import sync
 from ..._client import Client
 from ..._model.errors import FetchError
+from ..._model.exchange import Validator
 from ..._model.fetch import Fetch, Result
 from ..._signal import on_asyncio
 from ._points import tap
@@ -53,6 +54,12 @@ class Subject:
             outcome: Outcome = self._run(self._once, points)
             return outcome
 
+    def validator(self) -> Validator:
+        """What the far end says now of the body."""
+        plain = replace(self, backend="asyncio") if self.backend == SYNC else self
+        validator: Validator = plain._run(plain._ask)  # noqa: SLF001 - of the same class
+        return validator
+
     def fetch_twice(self, points: Points, between: Callable[[Outcome], object]) -> tuple[Outcome, Outcome]:
         """Fetch under strikes, have a look, then fetch once more with the same client and without."""
         if self.backend == SYNC:
@@ -92,6 +99,11 @@ class Subject:
                 first = await _outcome(client, self.wish())
             between(first)
             return first, await _outcome(client, self.wish())
+
+    async def _ask(self) -> Validator:
+        async with self._client(None) as client:
+            about = await client.stat(self.url)
+        return about.validator or Validator(self.url, size=about.size)
 
     async def _cancelled(self, step: int) -> bool:
         return await cancelled_at(step, self._once_alone)

@@ -8,6 +8,7 @@ from hypothesis import given, settings, strategies as st
 from asyncfetch import Fetch
 from asyncfetch.cli.lists import ListMistake, read
 
+from ...thorough import times
 from .test_conda import EXPLICIT, LOCK
 from .test_metalink import EXAMPLE
 from .test_pylock import HEAD, package, wheel
@@ -71,11 +72,11 @@ def play(what, examples: int) -> Counter:
 
 
 def test_a_damaged_list_gives_wishes_or_mistakes():
-    total = play(damaged(), 1200)
+    total = play(damaged(), times(300, 3_000))
     # not vacuous: both outcomes, many times, and nearly every mistake knows its line
-    assert total["wishes"] > 300
-    assert total["named"] > 50
-    assert total["mistakes"] > 200
+    assert total["wishes"] > 75
+    assert total["named"] > 12
+    assert total["mistakes"] > 50
     assert total["mistakes with a line"] > 0.8 * total["mistakes"]
 
 

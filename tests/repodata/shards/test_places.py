@@ -4,6 +4,7 @@ import pytest
 
 from asyncfetch import ProtocolViolation, RedirectRefused, Url
 from asyncfetch.repodata._shards.places import folder
+from asyncfetch.repodata._tokens import given
 
 _HTTPS = "https://h.example/t/tk-1/c/linux-64/repodata_shards.msgpack.zst"
 
@@ -32,18 +33,18 @@ _HTTPS = "https://h.example/t/tk-1/c/linux-64/repodata_shards.msgpack.zst"
     ],
 )
 def test_folders(index, reference, result):
-    assert folder(Url(index), reference, {("https", "h.example", 443): "tk-2"}).reveal() == result
+    assert folder(Url(index), reference, given({"https://h.example": "tk-2"})).reveal() == result
 
 
 @pytest.mark.parametrize("reference", ["http://h.example/s", "file:///etc", "s3://bucket/s", "ftp://h.example/s"])
 def test_places_that_a_web_site_may_not_send_us_to(reference):
     with pytest.raises(RedirectRefused) as caught:
-        folder(Url(_HTTPS), reference, {})
+        folder(Url(_HTTPS), reference, [])
     assert "tk-1" not in str(caught.value)
 
 
 def test_verified_shards_may_come_over_plain_http():
-    assert folder(Url(_HTTPS), "http://h.example/s", {}, insecure=True).reveal() == "http://h.example/s/"
+    assert folder(Url(_HTTPS), "http://h.example/s", [], insecure=True).reveal() == "http://h.example/s/"
 
 
 @pytest.mark.parametrize(
@@ -51,4 +52,4 @@ def test_verified_shards_may_come_over_plain_http():
 )
 def test_what_is_no_folder(reference):
     with pytest.raises(ProtocolViolation):
-        folder(Url(_HTTPS), reference, {})
+        folder(Url(_HTTPS), reference, [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
 
 from asyncfetch import (
@@ -50,6 +52,9 @@ async def test_greetings(transport, greeting):
         ({"HELLO": b"220-" + b"x" * 70_000 + b"\r\n"}, ProtocolViolation),
         ({"HELLO": b"220-a\r\n" + b"220-b\r\n" * 20_000}, ProtocolViolation),
         ({"HELLO": b"550 go away\r\n"}, AccessDenied),
+        ({"HELLO": b"120 soon\r\n" * 100}, ProtocolViolation),  # as often as it likes, each within our patience
+        ({"DONE": b"150 nearly\r\n" * 100}, ProtocolViolation),
+        ({"USER": b"150 nearly\r\n" * 100}, ProtocolViolation),
         ({"HELLO": b"421 too many\r\n"}, Busy),
         ({"HELLO": None}, ConnectFailed),
         ({"HELLO": b"22"}, TimedOut),
@@ -83,6 +88,16 @@ async def test_refusals_each_in_its_place(transport, script, kind):
                 await get(one, server.url())
             assert type(caught.value) is kind
             assert caught.value.url == server.url()
+
+
+async def test_a_password_that_a_server_repeats_is_not_shown(transport):
+    password = "hush" + "Zq7"  # a traceback has these lines, too
+    with Scripted({"PASS": f"530-you said\r\n530 PASS {password}, which is wrong\r\n".encode()}) as server:
+        async with transport() as one:
+            with pytest.raises(AccessDenied, match="which is wrong") as caught:
+                await get(one, server.url().replace("//", f"//me:{password}@"))
+        assert f"PASS {password}" in server.commands
+    assert password not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_nobody_listens(transport):

@@ -84,6 +84,25 @@ def test_what_would_be_a_command_is_refused(who):
     assert "DELE" not in str(caught.value)
 
 
+def test_what_becomes_a_command_on_the_way_is_refused():
+    """U+008E is the line feed of EBCDIC."""
+    with pytest.raises(InvalidUrl, match="CR, LF or NUL in the user"):
+        Credentials(None, {}, "cp037").of(Url("ftp://me%C2%8EDELE:pw@h/"))
+
+
+def test_the_port_of_ftp_is_its_own_whether_stated_or_not():
+    assert of("ftp://h:21/x", {"ftp://h/": ("a", "1")}) == Login("a", "1")
+    assert of("ftp://h/x", {"ftp://h:21/": ("a", "1")}) == Login("a", "1")
+
+
+def test_a_path_from_the_root_is_not_that_from_the_login_folder():
+    auth = {"ftp://h//srv/": ("a", "1"), "ftp://h/%2Fvar": ("b", "2")}
+    assert of("ftp://h//srv/x", auth) == Login("a", "1")
+    assert of("ftp://h/%2Fsrv/x", auth) == Login("a", "1")
+    assert of("ftp://h//var/x", auth) == Login("b", "2")
+    assert of("ftp://h/srv/x", auth) == of("ftp://h/var/x", auth) == ANONYMOUS
+
+
 def test_nothing_is_shown():
     assert "pw" not in repr(Login("me", "pw"))
     assert "me" not in repr(Login("me", "pw"))

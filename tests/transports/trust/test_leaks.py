@@ -21,7 +21,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from asyncfetch import Bearer, Client, FetchError, Proxies, Retry, Settings, Trust
+from asyncfetch import Bearer, Client, FetchError, Proxies, Retry, Settings, Timeouts, Trust
 from asyncfetch.testing import Cut, HttpServer, Redirect, RequireBasic, Status
 
 from .places import DATA, keyring
@@ -72,7 +72,9 @@ def cases(server, secure, ftp, folder):
         "userinfo, busy": Case(f"http://{me}@{at}/busy", False),
         "userinfo, nobody there": Case(f"http://{me}@127.0.0.1:9/x", False),
         "userinfo, no such name": Case(f"http://{me}@h.invalid/x", False),
-        "userinfo, no TLS there": Case(f"https://{me}@{at}/x", False),
+        "userinfo, no TLS there": Case(
+            f"https://{me}@{at}/x", False, settings={"timeouts": Timeouts(connect=0.2)}
+        ),
         "userinfo, not trusted": Case(f"https://{me}@127.0.0.1:{secure.port}/x", False),
         "a redirect": Case(f"http://{me}@{at}/down", True),
         "a redirect with secrets of its own": Case(f"http://{me}@{at}/away", False),

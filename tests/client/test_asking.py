@@ -1,0 +1,88 @@
+"""Questions without a sink: what may be waited for an answer, a stream or a listing is bounded in all."""
+
+import anyio
+import pytest
+
+from asyncfetch import ConnectFailed, Interrupted, Limits, Retry, TimedOut, Timeouts
+from asyncfetch.testing import Cut, Hold, MemoryTransport, Raise, Stall
+
+from .scene import MIDDLE, client, far_end, idle
+
+pytestmark = pytest.mark.anyio
+TOTAL = Timeouts(total=0.03)
+
+
+async def opened(one, url):
+    async with one.open(url) as body:
+        return b"".join([chunk async for chunk in body.chunks])
+
+
+@pytest.mark.parametrize("verb", ["stat", "open"])
+@pytest.mark.parametrize("why", ["silence", "pauses", "turn"])
+async def test_an_answer_may_take_so_long(verb, why):
+    far = far_end()
+    faults = {"silence": [Hold()], "pauses": [Raise(ConnectFailed("no"))], "turn": []}[why]
+    page = far.publish("/page", MIDDLE, always=faults)
+    patient = Retry(backoff=1_000, backoff_max=1_000)
+    async with client(far, timeouts=TOTAL, retry=patient, limits=Limits(per_host=1)) as one:
+        if why == "turn":
+            await one._gates.enter(("memory", "far", None))
+        with pytest.raises(TimedOut) as raised:
+            await (one.stat(page.url) if verb == "stat" else opened(one, page.url))
+        if why == "turn":
+            one._gates.leave(("memory", "far", None))
+        await idle(one)
+    assert "0.03 s" in str(raised.value)
+    assert raised.value.url == page.url
+    assert len(raised.value.attempts) == (why == "pauses")
+    assert far.open_bodies == 0
+
+
+@pytest.mark.parametrize(
+    "fault", [Stall(100_000), (Cut(100_000), Raise(ConnectFailed("no")))], ids=["stalls", "is cut"]
+)
+async def test_so_may_a_stream_its_readers_time_not_counted(fault):
+    far = far_end()
+    first, *rest = fault if isinstance(fault, tuple) else (fault,)
+    page = far.publish("/page", MIDDLE, faults=[first], always=[])
+    page.cue(*rest * 9)
+    async with client(far, timeouts=TOTAL, retry=Retry(backoff=1_000, backoff_max=1_000)) as one:
+        async with one.open(page.url) as body:
+            view = memoryview(bytearray(60_000))
+            assert await body.fill(view)
+            await anyio.sleep(0.04)  # longer than all that may be waited
+            assert await body.fill(view)
+            for _ in range(2):  # it stays so
+                with pytest.raises(TimedOut):
+                    await body.fill(view)
+        await idle(one)
+    assert far.open_bodies == 0
+
+
+async def test_so_may_a_listing_and_what_is_done_with_its_entries_is_not_counted():
+    class Slow(MemoryTransport):
+        async def list(self, url):
+            async for entry in super().list(url):
+                yield entry
+            await anyio.sleep_forever()
+
+    far = Slow()
+    for name in ("/a", "/b"):
+        far.publish(name, b"")
+    names = []
+    async with client(far, timeouts=TOTAL) as one:
+        with pytest.raises(TimedOut):
+            async for entry in one.list(far.url("/")):
+                names.append(entry.name)
+                await anyio.sleep(0.02)
+        await idle(one)
+    assert names == ["a", "b"]
+
+
+async def test_without_a_limit_what_the_source_says_is_what_is_raised():
+    far = far_end()
+    page = far.publish("/page", MIDDLE, always=[Cut(10)])
+    async with client(far, retry=Retry(attempts=1)) as one:
+        with pytest.raises(Interrupted):
+            await opened(one, page.url)
+        await idle(one)
