@@ -1,17 +1,67 @@
-"""One of the connections over which a large file comes: which piece it brings just now, and how fast."""
+"""One of the connections over which a large file comes: which piece it brings just now, how fast, and of what whole."""
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from ._model.errors import RangeRefused
+from ._model.exchange import Held, Request
+from ._policy import resume
 from ._pump import Flow
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import anyio
 
-    from ._model.exchange import Body
+    from ._model.exchange import Body, Validator
+    from ._model.fetch import Fetch
     from ._model.url import Url
     from ._policy.split import Piece
+    from ._surroundings import Surroundings
+
+
+class Whole:
+    """What every piece has to fit: a body of ``size`` bytes that ``source`` gave with this validator."""
+
+    __slots__ = ("_around", "_fetch", "_validator", "size", "source")
+
+    def __init__(self, fetch: Fetch, around: Surroundings, *, source: Url, size: int, validator: Validator) -> None:
+        self._fetch = fetch
+        self._around = around
+        self._validator = validator
+        self.source = source
+        self.size = size
+
+    def sources(self) -> list[Url]:
+        """Give the sources whose pieces can be proven to fit, the one at hand first."""
+        others = [one for one in self._fetch.sources if one != self.source and one.scheme != "file"]
+        if self._fetch.provable:
+            return [self.source, *others]
+        return [self.source] if self._validator.strong else []
+
+    @asynccontextmanager
+    async def part(self, source: Url, start: int, stop: int) -> AsyncIterator[Body]:
+        """Ask a source for some of its bytes. Raises RangeRefused when nothing proves that they fit."""
+        around, proof = self._around, self._fetch.provable
+        transport = around.lent.get(source.scheme) or await around.build(source)
+        asked, matching = resume.ask(Held(start, self._validator), str(source), provable=proof)
+        if asked != start:
+            raise RangeRefused("nothing would prove that its pieces fit", url=source)
+        request = Request(
+            source,
+            start,
+            stop,
+            matching,
+            headers=self._fetch.headers,
+            insecure_redirect=proof,
+            ready=around.gates.ready,
+        )
+        async with transport.open(request) as body:
+            if not resume.fits(self._validator, self.size, start, matching, body, provable=proof):
+                raise RangeRefused("it has no ranges, or is another file than a moment ago", url=source)
+            yield body
 
 
 class PieceFlow(Flow):

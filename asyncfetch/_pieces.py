@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from ._lane import Lane, PieceFlow
-from ._model.errors import DigestMismatch, FetchError, Interrupted, LocalError, RangeRefused, TransientError, Verdict
+from ._lane import Lane, PieceFlow, Whole
+from ._model.errors import DigestMismatch, FetchError, Interrupted, LocalError, TransientError, Verdict
 from ._model.events import Advanced
-from ._model.exchange import Held, Request
-from ._policy import resume, split
+from ._policy import split
 from ._policy.coverage import Coverage
 from ._policy.widening import Widening
 from ._signal import signal
@@ -61,14 +60,13 @@ class Pieces:
         self._around = around
         self._source = source
         self._size = size
-        self._validator = validator
-        self._provable = fetch.provable
+        self._whole = Whole(fetch, around, source=source, size=size, validator=validator)
         held = sink.held
         self._chart = split.Chart(Coverage(held.length, held.islands).gaps(size))
         self._first = Lane(source)
         self._lanes = [self._first]
         self._gone = 0  # bytes that connections brought which have ended
-        self._candidates = deque(self._usable())  # whose connections may be tried, the first one next
+        self._candidates = deque(self._whole.sources())  # whose connections may be tried, the first one next
         self._trouble: FetchError | None = None  # why the first connection ended, when there was no other
         self._fatal: Exception | None = None  # what ends all
         self._tasks: TaskGroup
@@ -180,30 +178,14 @@ class Pieces:
                 self._remove(lane)
 
     async def _bring(self, lane: Lane) -> None:
-        """Ask for one piece, see that it fits, and bring it."""
-        around, piece, source = self._around, lane.piece, lane.source
+        """Ask for one piece, and bring it."""
+        clock, piece = self._around.clock, lane.piece
         assert piece is not None
-        transport = around.lent.get(source.scheme) or await around.build(source)
-        at, proof = piece.start, self._provable
-        asked, matching = resume.ask(Held(at, self._validator), str(source), provable=proof)
-        if asked != at:
-            raise RangeRefused("nothing would prove that its pieces fit", url=source)
-        request = Request(
-            source,
-            at,
-            piece.stop,
-            matching,
-            headers=self._fetch.headers,
-            insecure_redirect=proof,
-            ready=around.gates.ready,
-        )
-        began = around.clock()
-        async with transport.open(request) as body:
-            if not resume.fits(self._validator, self._size, at, matching, body, provable=proof):
-                raise RangeRefused("it has no ranges, or is another file than a moment ago", url=source)
+        began, asked = clock(), piece.stop
+        async with self._whole.part(lane.source, piece.start, asked) as body:
             flow = PieceFlow(body, piece, self._size, whole=False)
-            await self._carry(lane, flow, around.clock() - began)
-            if flow.done == request.end and not body.ended:
+            await self._carry(lane, flow, clock() - began)
+            if flow.done == asked and not body.ended:
                 await body.fill(memoryview(bytearray(1)))  # it gives 0, or what is wrong with the part (Content-Digest)
 
     async def _carry(self, lane: Lane, flow: PieceFlow, ahead: float) -> None:
@@ -279,11 +261,6 @@ class Pieces:
         return told
 
     # --- how many, and from where
-
-    def _usable(self) -> list[Url]:
-        """Give the sources whose pieces can be proven to fit, the one at hand first."""
-        sources = [self._source, *(one for one in self._fetch.sources if one != self._source and one.scheme != "file")]
-        return [one for one in sources if self._provable or (one == self._source and self._validator.strong)]
 
     def _another(self) -> bool:
         return len(self._candidates) > 1

@@ -65,6 +65,7 @@ class Transfer:
         self.began = around.clock()
         self.provable = fetch.provable
         self.tried: list[Attempt] = []
+        self.under_way: tuple[Url, float] | None = None  # the attempt: at which source, since when
         self.transferred = 0
         self.resumed_from = 0
         self.flow: Flow | Pieces | None = None
@@ -84,7 +85,10 @@ class Transfer:
                 return await self._run()
             with anyio.move_on_after(total):
                 return await self._run()
-            raise TimedOut(f"it took longer than the {total:g} s allowed in all", url=self.fetch.url)
+            error = TimedOut(f"it took longer than the {total:g} s allowed in all", url=self.fetch.url)
+            if self.under_way is not None:
+                self._note(error, *self.under_way, self.around.clock())
+            raise error
         except FetchError as error:
             error.tell(tuple(self.tried), self.around.clock() - self.began)
             raise
@@ -111,9 +115,11 @@ class Transfer:
                 await self._pause(step.pause)
             source = self.sources[step.source]
             started = self.around.clock()
+            self.under_way = source, started
             try:
                 return await self._attempt(source, started)
             except FetchError as error:
+                self.under_way = None
                 queue = queue or self._queue()
                 step = self._after(error, queue, step, source, started)
                 if step is None:
@@ -141,14 +147,10 @@ class Transfer:
         if isinstance(error, Cooling):
             return self._left_alone(error, queue, step, now)
         self.around.hosts.failed(source, error, started)
-        flow, self.flow = self.flow, None
-        received = 0 if flow is None else flow.received
         if isinstance(error, DigestMismatch) and not error.chain:
             error.chain = self.chain  # found when the body is over, and the exchange with it
-        reason = f"{type(error).__name__}: {error.reason}"
-        self.tried.append(Attempt(str(source), started - self.began, now - started, received, reason))
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug(_FAILED, len(self.tried), source, received, now - started, reason)
+        self._note(error, source, started, now)
+        flow, self.flow = self.flow, None
         retry_after = error.retry_after if isinstance(error, Busy) else None
         # a source that was refused before it gave a byte says nothing against those of another that we hold
         if flow is not None and isinstance(error, DigestMismatch | SizeMismatch | ProtocolViolation):
@@ -162,6 +164,13 @@ class Transfer:
         progressed = here > self.farthest
         self.farthest = max(self.farthest, here)
         return queue.failed(step.source, error.verdict, now, progressed=progressed, retry_after=retry_after)
+
+    def _note(self, error: FetchError, source: Url, started: float, now: float) -> None:
+        received = 0 if self.flow is None else self.flow.received
+        reason = f"{type(error).__name__}: {error.reason}"
+        self.tried.append(Attempt(str(source), started - self.began, now - started, received, reason))
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug(_FAILED, len(self.tried), source, received, now - started, reason)
 
     def _left_alone(self, error: Cooling, queue: Attempts, step: Step, now: float) -> Step | None:
         """Nothing was asked of a host in its cool-down: come back; a host that never answers costs tries even so."""

@@ -19,7 +19,7 @@ import anyio.to_thread
 from ..._model.errors import AccessDenied, ConnectFailed, FetchError, MistakeError
 from ..quiet import hush, quietly
 from .aside import run_aside
-from .session import default_config
+from .session import default_config, forget_environment
 from .signing import Keys
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ async def _ask(wanted: S3, *, unsigned: bool, settings: Settings) -> Account:
     trust_env = settings.trust_env
     session = AioSession(profile=wanted.profile)
     session.set_default_client_config(default_config(settings))
+    if not trust_env:
+        forget_environment(session)
     _ask_nobody(session)
     env = os.environ if trust_env else {}
     region, endpoint = wanted.region, wanted.endpoint_url

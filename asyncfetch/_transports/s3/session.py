@@ -29,8 +29,31 @@ def default_config(settings: Settings) -> Any:
     return AioConfig(
         http_session_cls=_session_class(settings),
         proxies={},  # not None: botocore would look in the environment
+        # AWS_ENDPOINT_URL_STS says where a role is asked for
+        ignore_configured_endpoint_urls=None if settings.trust_env else True,
         **{name: value for name, value in more.items() if value is not None},
     )
+
+
+def forget_environment(session: Any) -> None:
+    """Take the variables out of what a session looks at: only the files of its profile are left, where they ever are.
+
+    Else AWS_CONFIG_FILE would say which files these are, and so who we are.
+    """
+    from botocore import configprovider as config
+
+    chains = config.ConfigChainFactory(session=session, environ={})
+
+    def chain(name: str, where: tuple[Any, ...]) -> Any:
+        properties, variables, default, convert = where
+        return chains.create_config_chain(name, variables, properties, default, convert)
+
+    store = session.get_component("config_store")
+    for name, where in config.BOTOCORE_DEFAUT_SESSION_VARIABLES.items():
+        store.set_config_provider(name, chain(name, where))
+    of_s3 = {name: chain(name, where) for name, where in config.DEFAULT_S3_CONFIG_VARS.items()}
+    store.set_config_provider("s3", config.SectionConfigProvider("s3", session, of_s3))
+    session.get_component("credential_provider").remove("container-role")  # which only variables name
 
 
 def _session_class(settings: Settings) -> type[Any]:

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from asyncfetch._model.errors import AccessDenied, ConnectFailed, MistakeError, Untrusted
-from asyncfetch._model.settings import S3, Proxies, Settings, Trust
+from asyncfetch._model.settings import S3, Proxies, Settings, Timeouts, Trust
 from asyncfetch._transports.s3 import aside, places
 from asyncfetch.testing import HttpServer, Status
 
@@ -93,10 +93,36 @@ async def test_profiles(server, aws, monkeypatch):
         f"[services here]\ns3 =\n  endpoint_url = {server.url('')}\n",
     )
     assert await asks(Settings(s3=S3(profile="one"))) == ("ONE", "eu-west-1")
-    assert await asks(Settings(trust_env=False, s3=S3(profile="one"))) == ("ONE", "eu-west-1")
     assert await asks(Settings(s3=S3(buckets={"bucket": S3(profile="two")}))) == ("TWO", "eu-west-2")
     monkeypatch.setenv("AWS_PROFILE", "one")
     assert await asks() == ("ONE", "eu-west-1")
+
+
+async def test_a_profile_alone_where_the_environment_is_not_trusted(server, aws, monkeypatch):
+    """Its files are at home; AWS_CONFIG_FILE would make another of us."""
+    for folder, key in ((aws, "NAMED"), (aws / ".aws", "HOME")):
+        folder.mkdir(exist_ok=True)
+        text = f"[one]\naws_access_key_id = {key}\naws_secret_access_key = s3cret\n"
+        (folder / ("credentials" if key == "HOME" else "aws-credentials")).write_text(text)
+    (aws / ".aws" / "config").write_text(f"[profile one]\nregion = eu-west-1\nendpoint_url = {server.url('')}\n")
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "environment")
+    monkeypatch.setenv("HOME", str(aws))
+    monkeypatch.setenv("USERPROFILE", str(aws))
+    assert await asks(Settings(trust_env=False, s3=S3(profile="one"))) == ("HOME", "eu-west-1")
+    (aws / ".aws" / "credentials").write_text("")  # the profile has none: not those of the container of the environment
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url("/creds"))
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.url("/metadata"))
+    named = Settings(trust_env=False, s3=S3(profile="one", endpoint_url=server.url("")), timeouts=Timeouts(connect=0.1))
+    monkeypatch.setattr("aiobotocore.utils.AioInstanceMetadataFetcher.retrieve_iam_role_credentials", _nobody)
+    assert await asks(named) is None
+    assert {request.target for request in server.requests} == {"/bucket/key"}
+
+
+async def _nobody(_):
+    return {}
 
 
 async def test_container(server, monkeypatch):
