@@ -224,7 +224,8 @@ def destination(fetch: Fetch) -> tuple[str, bool]:
         # access first: a stat that fails costs twice as much, and most destinations are not there yet
         absent = not os.access(to, os.F_OK)
         is_directory = to.endswith(_SEPARATORS) or (not absent and os.path.isdir(to))
-        os.fsencode(to)
+        if not to.isascii():
+            os.fsencode(to)
     except UnicodeEncodeError as error:
         raise MistakeError(f"the destination {to!r} cannot be the name of a file here", url=fetch.url) from error
     path = os.path.abspath(to)

@@ -9,6 +9,7 @@ from ._model.errors import RangeRefused
 from ._model.exchange import Held, Request
 from ._policy import resume
 from ._pump import Flow
+from ._signal import signal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ._model.fetch import Fetch
     from ._model.url import Url
     from ._policy.split import Piece
+    from ._signal import Signal
     from ._surroundings import Surroundings
 
 
@@ -152,3 +154,61 @@ class Lane:
         if self.flow is None or now - self._since < 0.3:
             return self._rate
         return (self.flow.received + self.flow.body.landed) / (now - self._since)
+
+
+class Crew:
+    """The connections at work on one file."""
+
+    __slots__ = ("_empty", "_gone", "lanes")
+
+    def __init__(self) -> None:
+        self.lanes: list[Lane] = []
+        self._gone = 0  # bytes that those brought which have ended
+        self._empty: Signal | None = None
+
+    def add(self, lane: Lane) -> Lane:
+        """Have one more."""
+        self.lanes.append(lane)
+        return lane
+
+    def remove(self, lane: Lane) -> None:
+        """One has ended; once more does no harm."""
+        if lane in self.lanes:
+            self.lanes.remove(lane)
+            self._gone += lane.received
+        if not self.lanes and self._empty is not None:
+            self._empty.set()
+
+    async def ended(self) -> None:
+        """Wait until none is left."""
+        while self.lanes:
+            self._empty = signal()
+            await self._empty.wait()
+
+    @property
+    def received(self) -> int:
+        """Bytes that came in all."""
+        return self._gone + sum(lane.received for lane in self.lanes)
+
+    @property
+    def landed(self) -> int:
+        """Bytes in the buffers under way."""
+        return sum(lane.seen - lane.received for lane in self.lanes)
+
+    def bringing(self) -> int:
+        """Count those that have brought something."""
+        for lane in self.lanes:
+            lane.brings = lane.brings or lane.seen > 0
+        return sum(lane.brings for lane in self.lanes)
+
+    def working(self) -> list[Lane]:
+        """Give those that will take another piece."""
+        return [lane for lane in self.lanes if not lane.retiring]
+
+    def mean_rate(self, now: float) -> float:
+        """Bytes a second of one of them."""
+        return sum(lane.rate(now) for lane in self.lanes) / len(self.lanes)
+
+    def rate_of(self, piece: Piece, now: float) -> float:
+        """Bytes a second of the one that brings a piece, at least one."""
+        return max(1.0, next((lane.rate(now) for lane in self.lanes if lane.piece is piece), 1.0))

@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from ._lane import Lane, PieceFlow, Whole
+from ._lane import Crew, Lane, PieceFlow, Whole
 from ._model.errors import DigestMismatch, FetchError, Interrupted, LocalError, TransientError, Verdict
 from ._model.events import Advanced
 from ._policy import split
 from ._policy.coverage import Coverage
 from ._policy.widening import Widening
-from ._signal import signal
 from ._watch import Watch, carry
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from ._model.exchange import Body, Validator
     from ._model.fetch import Fetch
     from ._model.url import Url
-    from ._policy.split import Piece
-    from ._signal import Signal
     from ._sinks.file import FileSink
     from ._surroundings import Surroundings
 
@@ -63,23 +60,21 @@ class Pieces:
         self._whole = Whole(fetch, around, source=source, size=size, validator=validator)
         held = sink.held
         self._chart = split.Chart(Coverage(held.length, held.islands).gaps(size))
-        self._first = Lane(source)
-        self._lanes = [self._first]
-        self._gone = 0  # bytes that connections brought which have ended
+        self._crew = Crew()
+        self._first = self._crew.add(Lane(source))  # its place at the gate is that of the fetch
         self._candidates = deque(self._whole.sources())  # whose connections may be tried, the first one next
         self._trouble: FetchError | None = None  # why the first connection ended, when there was no other
         self._fatal: Exception | None = None  # what ends all
         self._tasks: TaskGroup
-        self._left_alone: Signal | None = None
         self._widening = Widening(most)
-        self.several = bool(held.islands)  # more than one connection brought bytes
+        self.several = bool(held.islands)  # more than one exchange brought bytes
 
     # --- what is told
 
     @property
     def received(self) -> int:
         """Bytes that came in all."""
-        return self._gone + sum(lane.received for lane in self._lanes)
+        return self._crew.received
 
     @property
     def done(self) -> int:
@@ -88,7 +83,7 @@ class Pieces:
 
     def seen(self) -> int:
         """The same, with those in the buffers under way."""
-        return self.done + sum(lane.seen - lane.received for lane in self._lanes)
+        return self.done + self._crew.landed
 
     # --- the work
 
@@ -98,13 +93,12 @@ class Pieces:
             self._around.pulse.watch(self)
             try:
                 await self._bring_first(body)
-                await self._others()
+                await self._crew.ended()
                 while self._chart.left and self._trouble is None:
                     # who had the rest failed, or made room for another fetch; the place of the fetch itself is ours
-                    self._first = Lane(self._source)
-                    self._lanes.append(self._first)
+                    self._first = self._crew.add(Lane(self._source))
                     await self._work(self._first)
-                    await self._others()
+                    await self._crew.ended()
             finally:
                 self._around.pulse.forget(self)  # before the group closes: a tick may add a connection
         if self._fatal is not None:
@@ -112,12 +106,6 @@ class Pieces:
         if self._chart.left:
             assert self._trouble is not None
             raise self._trouble
-
-    async def _others(self) -> None:
-        """Wait until every connection has ended."""
-        while self._lanes:
-            self._left_alone = signal()
-            await self._left_alone.wait()
 
     async def _bring_first(self, body: Body) -> None:
         """Bring what the first body has until others have the rest, then pieces like them."""
@@ -137,7 +125,7 @@ class Pieces:
             if is_of_the_end:
                 self._end_all(error)
             if is_of_the_end or not self._goes_on(lane, error, error):
-                self._remove(lane)
+                self._crew.remove(lane)
                 return
         else:
             self._end_piece(lane)
@@ -154,7 +142,7 @@ class Pieces:
         finally:
             if lane.piece is not None:
                 self._end_piece(lane)
-            self._remove(lane)
+            self._crew.remove(lane)
             self._around.gates.leave(lane.source.origin)
         if isinstance(error, FetchError):
             self._around.hosts.failed(lane.source, error, began)
@@ -175,7 +163,7 @@ class Pieces:
             return None
         finally:
             if lane is self._first:
-                self._remove(lane)
+                self._crew.remove(lane)
 
     async def _bring(self, lane: Lane) -> None:
         """Ask for one piece, and bring it."""
@@ -184,6 +172,7 @@ class Pieces:
         began, asked = clock(), piece.stop
         async with self._whole.part(lane.source, piece.start, asked) as body:
             flow = PieceFlow(body, piece, self._size, whole=False)
+            self.several = True
             await self._carry(lane, flow, clock() - began)
             if flow.done == asked and not body.ended:
                 await body.fill(memoryview(bytearray(1)))  # it gives 0, or what is wrong with the part (Content-Digest)
@@ -200,30 +189,19 @@ class Pieces:
         if lane.retiring:
             return False
         now, chart = self._around.clock(), self._chart
-        count = len(self._lanes)
-        rate = lane.rate(now) or sum(one.rate(now) for one in self._lanes) / count
+        count = len(self._crew.lanes)
+        rate = lane.rate(now) or self._crew.mean_rate(now)
         wanted = split.length(rate, lane.ahead, chart.free or chart.left, count) if count > 1 else self._size
         if not chart.free:
             most = self._size if self._widening.proven else wanted
-            chart.share(lambda piece: self._rate_of(piece, now), lane.ahead, most)
+            chart.share(lambda piece: self._crew.rate_of(piece, now), lane.ahead, most)
         lane.piece = chart.take(wanted)
         return lane.piece is not None
-
-    def _rate_of(self, piece: Piece, now: float) -> float:
-        return max(1.0, next((lane.rate(now) for lane in self._lanes if lane.piece is piece), 1.0))
 
     def _end_piece(self, lane: Lane) -> None:
         if lane.piece is not None:
             self._chart.end(lane.piece)
-            self.several = self.several or (lane is not self._first and lane.received > 0)
         lane.end(self._around.clock())
-
-    def _remove(self, lane: Lane) -> None:
-        if lane in self._lanes:
-            self._lanes.remove(lane)
-            self._gone += lane.received
-        if not self._lanes and self._left_alone is not None:
-            self._left_alone.set()
 
     def _goes_on(self, lane: Lane, error: Exception, told: Exception) -> bool:
         """Judge an error: whether the connection takes another piece, whose place others would have to take.
@@ -233,7 +211,7 @@ class Pieces:
         if not isinstance(error, FetchError) or isinstance(error, LocalError | DigestMismatch):
             self._end_all(error)
             return False
-        others = len(self._lanes) > 1
+        others = len(self._crew.lanes) - 1
         if lane is self._first and not others:
             assert isinstance(told, FetchError)
             self._trouble = told
@@ -244,7 +222,7 @@ class Pieces:
         if lane.source in self._candidates and (is_refused or self._another()):
             self._candidates.remove(lane.source)
         fresh = bool(self._candidates) and self._candidates[0] != lane.source
-        self._widening.give_back(self._around.clock(), max(1, len(self._lanes) - 1), fresh=fresh)
+        self._widening.give_back(self._around.clock(), max(1, others), fresh=fresh)
         return False
 
     def _end_all(self, error: Exception) -> None:
@@ -269,16 +247,14 @@ class Pieces:
         """Tell whoever observes, and see whether connections are too few or too many."""
         if self._around.observer is not None:
             self._around.observer(Advanced(self._fetch, self.seen(), self._size))
-        for lane in self._lanes:
-            lane.brings = lane.brings or lane.seen > 0
-        bringing = [lane for lane in self._lanes if lane.brings]
-        received = self._gone + sum(lane.seen for lane in self._lanes)
-        was_proven, tried = self._widening.proven, self._widening.trying
-        wanted = self._widening.look(now, received, len(bringing), self._chart.left, fresh=self._another())
-        if self._widening.proven and not was_proven and self._first.piece is not None:
-            lead = split.length(self._first.rate(now), 0.0, self._chart.left, len(self._lanes))
+        crew, widening = self._crew, self._widening
+        was_proven, tried, bringing = widening.proven, widening.trying, crew.bringing()
+        left = self._chart.left
+        wanted = widening.look(now, crew.received + crew.landed, bringing, left, fresh=self._another())
+        if widening.proven and not was_proven and self._first.piece is not None:
+            lead = split.length(self._first.rate(now), 0.0, left, len(crew.lanes))
             self._chart.cut(self._first.piece, self._first.piece.done + lead)
-        working = [lane for lane in self._lanes if not lane.retiring]
+        working = crew.working()
         if self._make_room(now):
             return
         if len(working) > wanted:
@@ -294,11 +270,12 @@ class Pieces:
 
     def _make_room(self, now: float) -> bool:
         """End the newest connection whose place another fetch waits for."""
-        for lane in reversed(self._lanes):
+        lanes = self._crew.lanes
+        for lane in reversed(lanes):
             if lane.scope is not None and self._around.gates.is_crowded(lane.source.origin):
                 lane.retiring = True
                 lane.scope.cancel()
-                self._widening.give_back(now, max(1, len(self._lanes) - 1))
+                self._widening.give_back(now, max(1, len(lanes) - 1))
                 return True
         return False
 
@@ -308,9 +285,9 @@ class Pieces:
             return False
         lane = Lane(self._candidates[0])
         lane.scope = anyio.CancelScope()
-        self._lanes.append(lane)
+        self._crew.add(lane)
         if not self._take(lane):
-            self._lanes.remove(lane)
+            self._crew.remove(lane)
             return False
         self._around.gates.enter_now(lane.source.origin)
         self._tasks.start_soon(self._help, lane)

@@ -115,7 +115,6 @@ class Transfer:
                 await self._pause(step.pause)
             source = self.sources[step.source]
             started = self.around.clock()
-            self.under_way = source, started
             try:
                 return await self._attempt(source, started)
             except FetchError as error:
@@ -158,7 +157,8 @@ class Transfer:
             self.alone = True
             self.sink.spoil()
             self.farthest = 0
-            if was_resumed and (again := queue.afresh(step.source)) is not None:
+            # some of it may have been salvaged: then the same source may do better with the rest
+            if (was_resumed or self.sink.held.length) and (again := queue.afresh(step.source)) is not None:
                 return again
         here = self.sink.held.total
         progressed = here > self.farthest
@@ -185,6 +185,7 @@ class Transfer:
         transport = around.lent.get(source.scheme) or await around.build(source)
         await around.gates.enter(source.origin)
         entered = True
+        self.under_way = source, started
         try:
             self.timings = Timings(queued=around.clock() - started)
             unchanged = await self._exchange(transport, source)

@@ -25,7 +25,7 @@ from .startup import facade, imports, one_file, queue
 from .work import FULL, QUICK, SCALES, Scale, Work, place
 
 _OTHERS = ("import", "one-file", "facade", "queue", "repodata", "fat-pipe")
-_FILES = {"facade": "in_turn", "fat-pipe": "large"}  # what those of them need made
+_FILES = {"facade": {"in_turn"}, "fat-pipe": {"large", "share"}}  # what those of them need made
 
 
 def main(arguments: list[str]) -> int:
@@ -69,7 +69,7 @@ def run(scale: Scale, only: set[str]) -> tuple[list[Finding], dict[str, Any], di
         work = Work(
             folder / "served",
             scale,
-            {row.files for row in rows} | {files for name, files in _FILES.items() if name in only},
+            {row.files for row in rows}.union(*[files for name, files in _FILES.items() if name in only]),
         )
         (folder / "far_ends").mkdir()
         with far_ends(folder / "far_ends", work, {row.scheme for row in rows} | {"http"} | _tls(rows)) as ends:

@@ -68,6 +68,7 @@ class Work:
         self.files: dict[str, list[File]] = {"warm": self._make("warm", [20_480])}
         sizes = {
             "large": [scale.large],
+            "share": [scale.large // 32],  # of the large one
             "small": [20_480] * scale.small,
             "objects": [20_480] * scale.objects,
             "in_turn": [20_480] * scale.in_turn,

@@ -1,6 +1,6 @@
 """A transport for a scheme of one's own: ``zip:///folder/archive.zip?member`` is a member of a local archive.
 
-    python custom_scheme.py 'zip:///folder/archive.zip?a/b.txt' target/
+    python custom_scheme.py 'zip:///folder/archive.zip?a/b.txt' b.txt
 
 That is all a scheme owes: open the body of one URL, say FULL, PARTIAL or UNCHANGED, and raise errors of the tree.
 The rest comes from the client. A package would announce the class as an entry point (README, "Schemes").
@@ -76,4 +76,6 @@ async def main(url: str, to: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     run(main, sys.argv[1], sys.argv[2])

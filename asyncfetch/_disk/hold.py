@@ -113,6 +113,8 @@ class Hold:
 
     def watch(self) -> tuple[int, int]:
         """Give size and mtime_ns of the part that another one is writing."""
+        if self._descriptor < 0:  # each time we opened it, its holder was just done with it
+            return 0, 0
         about = os.fstat(self._descriptor)
         return about.st_size, about.st_mtime_ns
 
@@ -183,5 +185,10 @@ def _open_ours(path: str) -> tuple[int, bool]:
             if error.errno in _NOT_OURS and os.path.lexists(path):  # a link, a directory, a file of somebody else
                 return -1, False
             raise
-        return (descriptor if closed_unless_plain(descriptor) else -1), False
+        if not closed_unless_plain(descriptor):
+            return -1, False
+        if not hasattr(os, "O_NOFOLLOW") and os.path.islink(path):  # Windows: it may be anybody's file
+            os.close(descriptor)
+            return -1, False
+        return descriptor, False
     return -1, False

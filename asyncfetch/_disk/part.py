@@ -102,21 +102,29 @@ class Part(Hold):
     def space_for(self, count: int, offset: int) -> bool:
         """Tell whether so many more bytes fit behind the first ``offset``; True where the filesystem does not say."""
         try:
-            about = os.statvfs(os.path.dirname(self.path) or ".")
+            folder = os.path.dirname(self.path) or "."
+            if not hasattr(os, "statvfs"):  # Windows
+                import shutil
+
+                return shutil.disk_usage(folder).free + max(0, self._length - offset) >= count
+            about = os.statvfs(folder)
             dropped = os.fstat(self._descriptor).st_blocks * 512 - offset  # of an earlier body
-        except (OSError, AttributeError):
+        except OSError:
             return True
         return about.f_blocks == 0 or about.f_bavail * about.f_frsize + max(0, dropped) >= count
 
     def write(self, view: memoryview) -> None:
         """Append bytes."""
         began = perf_counter()
-        written = os.write(self._descriptor, view)
-        while written < len(view):  # a disk that fills up takes a part before it says so
-            written += os.write(self._descriptor, view[written:])
-        self.spent += perf_counter() - began
-        self.position += len(view)
-        self._unsynced += len(view)
+        written = 0
+        try:
+            written = os.write(self._descriptor, view)
+            while written < len(view):  # a disk that fills up takes a part before it says so
+                written += os.write(self._descriptor, view[written:])
+        finally:
+            self.spent += perf_counter() - began
+            self.position += written
+            self._unsynced += written
         self._vouch()
 
     def write_at(self, view: memoryview, at: int) -> None:
@@ -212,9 +220,9 @@ class Part(Hold):
             return
         try:
             if keep and self._note is not None and self.position and not self._private:
+                self._unsynced = _SYNCED
+                self._vouch()  # also for what was written of a chunk that did not fit
                 if self._durable:
-                    self._unsynced = _SYNCED
-                    self._vouch()
                     self._note.sync()
             elif keep and self._note is None and self.held.length and not self._private:
                 pass  # nothing new came: what was there is as good as before

@@ -1,7 +1,8 @@
 """Digest: ``"sha256:HEX"``, what must hold, or ``"sha256"``, what to compute.
 
 ``"sha256/262144:HEX"`` is the digest of the digests of pieces of that many bytes, the last one shorter: what a Metalink
-or a torrent says of a file by the pieces, in the size of one digest.
+or a torrent says of a file by the pieces, in the size of one digest. Made by `Digest.of_pieces`, it also knows which
+pieces of a wrong body are right, so that only the others are fetched again.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ class Digest(str):
     'sha256'
     """
 
-    __slots__ = ("algorithm",)
+    __slots__ = ("algorithm", "pieces")
 
     algorithm: str  # name of the hash function
+    pieces: tuple[bytes, ...]  # the digests of the pieces, where it was made of them
 
     def __new__(cls, text: str) -> Digest:
         if not isinstance(text, str):
@@ -65,15 +67,17 @@ class Digest(str):
     def of_pieces(cls, algorithm: str, length: int, values: Iterable[str]) -> Digest:
         """Put the hex digits of the digests of all pieces of ``length`` bytes together to one digest."""
         whole = cls(f"{algorithm}/{length}")
+        pieces = tuple([unhexlify(cls(f"{algorithm}:{value}").value) for value in values])
         hashed = new_hash(algorithm)
-        for value in values:
-            hashed.update(unhexlify(cls(f"{algorithm}:{value}").value))
-        return cls.of(whole.algorithm, hashed.hexdigest())
+        for piece in pieces:
+            hashed.update(piece)
+        return cls._made(f"{whole.algorithm}:{hashed.hexdigest()}", whole.algorithm, pieces)
 
     @classmethod
-    def _made(cls, text: str, algorithm: str) -> Digest:
+    def _made(cls, text: str, algorithm: str, pieces: tuple[bytes, ...] = ()) -> Digest:
         self = super().__new__(cls, text)
         self.algorithm = algorithm
+        self.pieces = pieces
         return self
 
     @property
@@ -82,7 +86,7 @@ class Digest(str):
         return self.partition(":")[2]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Digest, (str(self),)
+        return Digest._made, (str(self), self.algorithm, self.pieces)
 
 
 def _size_by_pieces(algorithm: str) -> int:

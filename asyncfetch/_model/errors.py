@@ -85,9 +85,12 @@ class FetchError(Exception):
     def _sentence(self, where: str) -> str:
         story = ""
         if len(self.attempts) > 1 and self.elapsed is not None:
-            story = f" after {len(self.attempts)} attempts in {self.elapsed:.1f} s"
-        hint = f"; {self.hint}" if self.hint else ""
-        return f"{self.action}{where}{story}: {self.reason}{hint}"
+            sources = len({attempt.source for attempt in self.attempts})
+            at = f" at {sources} sources" if sources > 1 else ""
+            story = f" after {len(self.attempts)} attempts{at} in {self.elapsed:.1f} s"
+        if not self.hint:
+            return f"{self.action}{where}{story}: {self.reason}"
+        return f"{self.action}{where}{story}: {self.reason.removesuffix('.')}; {self.hint}"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"

@@ -82,7 +82,7 @@ class Held:
     @property
     def total(self) -> int:
         """Bytes in all."""
-        return self.length + sum(end - start for start, end in self.islands)
+        return self.length + sum(end - start for start, end in self.islands) if self.islands else self.length
 
 
 NOTHING = Held()
@@ -179,6 +179,12 @@ class Body(Stream):
     digests: tuple[Digest, ...] = ()
     content_type: str | None = None
     chain: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        whole = "unknown size" if self.size is None else f"{self.size} bytes"
+        start = f" from byte {self.offset}" if self.offset else ""
+        url = getattr(self, "url", "")  # a transport sets it before anybody sees the body
+        return f"<{type(self).__name__} {url}: {self.answer.value}{start}, {whole}>"
 
     def header(self, name: str) -> str | None:  # noqa: ARG002 - see the docstring
         """Give a header of the answer by its lower-case name; None for what was not said, or in a scheme without."""

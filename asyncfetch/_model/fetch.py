@@ -70,7 +70,7 @@ class Fetch:
         put(self, "to", None if to is None else _path(to))
         if isinstance(mirrors, str | Url):
             mirrors = (mirrors,)
-        elif mirrors is not None and not hasattr(mirrors, "__iter__"):
+        elif not hasattr(mirrors or (), "__iter__"):
             raise MistakeError(f"mirrors are an iterable of URLs, not {type(mirrors).__name__}", url=self.url)
         put(self, "mirrors", tuple(Url.of(mirror) for mirror in mirrors) if mirrors else ())
         digests = Digest.many(digest)

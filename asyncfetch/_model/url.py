@@ -115,7 +115,8 @@ class Url:
             masked = self._text  # nothing to mask
         else:
             tail = "" if query is None else "?" + mask_query(query)
-            masked = f"{self.scheme}://{self._authority(secrets=False)}{mask_path(path)}{tail}"
+            shown = path if self.scheme == "file" else mask_path(path)  # a folder named `t` holds no token
+            masked = f"{self.scheme}://{self._authority(secrets=False)}{shown}{tail}"
         self.__dict__["_masked"] = masked
         return masked
 

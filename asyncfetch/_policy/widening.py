@@ -11,7 +11,8 @@ from __future__ import annotations
 WINDOW = 0.4  # seconds over which bytes are counted
 STEADY = 1.4  # times the window before, and bytes come no longer faster: servers that limit a rate send in bursts
 PATIENCE = 3.0  # seconds after which what never becomes steady is taken as it is, and a trial ends
-GAIN = 0.25  # of the share that new connections would bring if each were limited by itself
+GAIN = 0.15  # of the share that new connections would bring if each were limited by itself; who doubles them as long as
+# that is gained ends with 0.87 of the line or more
 AT_ONCE = 0.5  # the same, before the trial is over
 WORTH = 3.0  # seconds that the rest takes at least, for another connection to be tried
 REST = 5.0  # seconds until the next try after one in vain; doubles each time
@@ -23,13 +24,14 @@ class Widening:
     ``proven``: more than one connection was seen to be faster.
     """
 
-    __slots__ = ("_before", "_lanes", "_marks", "_most", "_pause", "_rested", "proven", "wanted")
+    __slots__ = ("_before", "_guessed", "_lanes", "_marks", "_most", "_pause", "_rested", "proven", "wanted")
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._lanes = 0
         self._marks: list[tuple[float, int]] = []  # when, bytes
         self._before: tuple[int, float] | None = None  # connections and bytes a second before those on trial
+        self._guessed = False  # those bytes a second are what is hoped for, not what was seen
         self._rested = 0.0
         self._pause = REST
         self.wanted = 1
@@ -64,13 +66,15 @@ class Widening:
             self.proven, self._pause = True, REST
             # the new ones may still be rising: what follows is measured against all that they can come to
             self._try(now, max(was + share, self._recent_rate()), lanes, left)
+            self._guessed = True
         elif self._is_over(now):
-            self.give_back(now, before, fresh=fresh)
+            # in vain; if against a guess, the next one is soon, and against what is seen by then
+            self.give_back(now, before, fresh=fresh or self._guessed)
         return self.wanted
 
     def _try(self, now: float, rate: float | None, lanes: int, left: int) -> None:
         """Try more connections, if that can pay."""
-        self._before = None
+        self._before, self._guessed = None, False
         if rate is not None and lanes < self._most and now >= self._rested and left > WORTH * rate:
             self._before = (lanes, rate)
             self.wanted = min(self._most, 2 * lanes)

@@ -16,10 +16,11 @@ import anyio
 
 from .._disk.buffers import SMALL, Owner
 from .._disk.errors import local_error
-from .._model.errors import FetchError, NoSpace
+from .._model.errors import DigestMismatch, FetchError, NoSpace
 from .._model.exchange import NOTHING, Held, Validator
 from .claim import Claim
 from .hashing import Hashing, algorithms, check
+from .salvage import right_pieces
 from .strand import Scatter, Strand
 from .writing import Writing
 
@@ -64,6 +65,7 @@ class FileSink:
         self._islands: Sequence[Span] = ()  # what is held beyond
         self._scatter: Scatter | None = None  # of a body that comes in pieces
         self._spoiled = False
+        self._salvaged = False  # what is held was looked through after a digest did not hold
         self._queued = False  # jobs of ours went to the writer unawaited: nothing may overtake them
         self._digests: tuple[Digest, ...] = ()
         self._hashed = 0  # where the next byte that is to be hashed is
@@ -152,7 +154,7 @@ class FileSink:
         left = 0 if size is None else size - offset
         if left > _CHECKED_SPACE and not await self._run(lambda: self._part.space_for(left, offset)):
             raise NoSpace(
-                f"{left} more bytes are needed than are free",
+                f"{left} more bytes are needed, and fewer are free",
                 errno=errno.ENOSPC,
                 filename=self.path,
                 url=self._fetch.url,
@@ -240,8 +242,8 @@ class FileSink:
         self._disk.writer.submit(partial(self._writing.write_at, scatter, buffer, count, at))
 
     def spoil(self) -> None:
-        """What is here turned out wrong: it is not to be resumed."""
-        self._spoiled = True
+        """What is here turned out wrong: it is not to be resumed, save for the pieces that are known to be right."""
+        self._spoiled, self._salvaged = not self._salvaged, False
 
     async def absorb(self, descriptor: int, offset: int, size: int) -> int:
         """Have the kernel copy from an open file: all at once by reflink, else some; gives the number of bytes."""
@@ -309,9 +311,24 @@ class FileSink:
             await self._run(lambda: None)  # what was written has been handed on to the hasher
             computed = await writing.hasher.run(writing.hashing.digests)
             self._raise_failure()
-            check(self._digests, computed, self._fetch.url)
+            try:
+                check(self._digests, computed, self._fetch.url)
+            except DigestMismatch:
+                await self._salvage()
+                raise
         await self._run(writing.commit)
         return computed
+
+    async def _salvage(self) -> None:
+        """Keep the pieces that are right, where the wish has digests of pieces, and the first ones are."""
+        size, writing = self._taken, self._writing
+        look = partial(right_pieces, self._part.content_path, size, self._asked)
+        right = await self._guarded(writing.hasher.run(look)) if any(one.pieces for one in self._asked) else None
+        if right is None or not right.front or self._validator is None:
+            return
+        await self._run(partial(writing.begin, self._validator, size, right.front, tuple(right.islands)))
+        self._taken, self._islands, self._scatter = right.front, right.islands, None
+        writing.hashing, self._hashed, self._salvaged = None, 0, True
 
     def _queue_tail(self) -> None:
         """Let the writer have the chunk that waited, and what was decided before it."""

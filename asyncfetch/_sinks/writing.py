@@ -12,6 +12,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from .._disk.buffers import SMALL
 from .._disk.copy import copy_some, reflink
 from .hashing import check
 
@@ -130,7 +131,8 @@ class Writing:
         part, hashing = self.part, self.hashing
         computed: tuple[Digest, ...] = ()
         try:
-            part.begin(validator, size, offset, noted=False)
+            # a small body that fails is fetched again; what fits of a larger one on a disk that fills up is kept
+            part.begin(validator, size, offset, noted=tail is not None and tail[1] > SMALL)
             if tail is not None:
                 view = tail[0].view[: tail[1]]
                 part.write(view)

@@ -123,7 +123,7 @@ def _show(context: SSLContext, certificate: Place | tuple[Place, ...]) -> None:
     file, *more = (certificate,) if isinstance(certificate, str | os.PathLike) else certificate
     key = more[0] if more else None
     # an empty password rather than none: OpenSSL would ask for it on the terminal
-    password = more[1] if len(more) > 1 else ""
+    password = os.fspath(more[1]) if len(more) > 1 and more[1] else ""
     try:
         context.load_cert_chain(file, key, password)
     except (OSError, ValueError, TypeError) as error:

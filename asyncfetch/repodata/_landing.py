@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from .._model.digest import Digest
     from .._model.url import Url
 
-_PIECE = 1024 * 1024  # bytes that libzstd gives at a time; each takes the interpreter lock three times
+# bytes of json at a time: from libzstd to the hash to write they stay in the cache of the processor. Measured for
+# 150 MB: 1 MiB 0.48 s, 256 KiB 0.38 s; less costs more passing of the interpreter lock than it saves
+_PIECE = 256 * 1024
 _SPACE = b" \t\r\n"
 _MARK = b"\xef\xbb\xbf"  # a byte order mark: some servers of files put one before the text
 _EDGE = 64  # bytes that are looked at, at either end
@@ -79,7 +81,8 @@ class Landing:
             if self._arriving is not None:
                 self._arriving.update(data)
             if self._frames is None:
-                self.write(data)
+                for start in range(0, len(data), _PIECE):
+                    self.write(data[start : start + _PIECE])
             else:
                 self._expand(data)
         except Exception as error:  # noqa: BLE001 - carried to who waits, whatever it is

@@ -10,7 +10,7 @@ import struct
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from .faults import Reset, Stall
+from .faults import Reset, Stall, Throttle
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # it stands on asyncore and asynchat
@@ -33,6 +33,7 @@ class _Data:
     cue: Cue = None
     file: FtpFile | None = None
     tot_bytes_sent: int
+    _awakening: Any = None  # of a throttled one
 
     def use_sendfile(self) -> bool:
         """Never: what passes is counted."""
@@ -45,7 +46,9 @@ class _Data:
         super().push_with_producer(producer)  # type: ignore[misc]  # of the handler this is mixed into
 
     def send(self: Any, data: bytes) -> int:
-        if self.cue is not None:
+        if isinstance(self.cue, Throttle):
+            data = data[: self.cue.piece]
+        elif self.cue is not None:
             room = self.cue.at - self.tot_bytes_sent
             if room <= 0:
                 self._strike()
@@ -55,7 +58,18 @@ class _Data:
         if self.file is not None:
             self.ours.sent += sent
             self.file.sent += sent
+        if isinstance(self.cue, Throttle) and sent:
+            self._pause(sent / self.cue.rate)
         return sent
+
+    def _pause(self: Any, seconds: float) -> None:
+        self.del_channel()
+        self._awakening = self.ioloop.call_later(seconds, lambda: self.add_channel(events=self.ioloop.WRITE))
+
+    def close(self: Any) -> None:
+        if self._awakening is not None and not self._awakening.cancelled:
+            self._awakening.cancel()
+        super().close()  # type: ignore[misc]  # likewise
 
     def _strike(self: Any) -> None:
         cue, self.cue = self.cue, None

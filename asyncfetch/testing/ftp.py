@@ -8,7 +8,7 @@
 (True, 0)
 
 * ``server.serve(name, data, faults=[...])`` writes a file and gives a `FtpFile`; each RETR of it takes the next cue: a
-  `Cut`, `Reset` or `Stall`, whose ``at`` counts bytes of that transfer, or None.
+  `Cut`, `Reset` or `Stall`, whose ``at`` counts bytes of that transfer, a `Throttle`, or None.
 * ``server.reply("SIZE", "550 no", times=2)`` answers the next such commands so, in place of doing them; after a 421 it
   closes the connection. ``server.withdraw("MLSD")`` takes a command away, as on servers that never had it.
 * ``server.commands`` lists what was asked, as (command, argument), passwords left out; ``server.sent`` and
@@ -35,7 +35,7 @@ from urllib.parse import quote
 
 from .._model.settings import Ftp, Settings
 from .far_ends import FarEnd
-from .faults import Cut, Reset, Stall
+from .faults import Cut, Reset, Stall, Throttle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from .certificates import Authority
 
-    Cue = Cut | Reset | Stall | None
+    Cue = Cut | Reset | Stall | Throttle | None
 
 __all__ = ["FtpFarEnd", "FtpFile", "FtpServer", "FtpsFarEnd"]
 
@@ -180,7 +180,9 @@ class FtpServer:
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
-                self._server.serve_forever(timeout=1.0, blocking=False, handle_exit=False)
+                due = self._server.ioloop.sched.poll()  # seconds until a throttled connection goes on
+                wait = 1.0 if due is None else min(due, 1.0)
+                self._server.serve_forever(timeout=wait, blocking=False, handle_exit=False)
         finally:
             self._server.close_all()
 

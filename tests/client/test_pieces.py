@@ -420,7 +420,7 @@ async def test_the_last_connection_may_have_to_make_room_too(tmp_path, eager):
 
 def _lanes_of(one):
     (pieces,) = [watched for watched in one._pulse._watched if isinstance(watched, Pieces)]
-    return pieces._lanes
+    return pieces._crew.lanes
 
 
 async def test_a_trial_that_never_brought_anything_is_not_waited_for(tmp_path, monkeypatch):

@@ -117,7 +117,10 @@ def test_by_pieces(algorithm, length):
         for at in range(0, len(data), block):
             hashing.update(memoryview(data)[at : at + block])
         assert [hashing.hexdigest(), hashing.hexdigest()] == [digest.value] * 2
-    assert pickle.loads(pickle.dumps(digest)).algorithm == digest.algorithm
+    assert [piece.hex() for piece in digest.pieces] == [hexdigest(piece) for piece in pieces]
+    for same in (pickle.loads(pickle.dumps(digest)), copy.deepcopy(digest)):
+        assert (same, same.algorithm, same.pieces) == (digest, digest.algorithm, digest.pieces)
+    assert Digest(str(digest)).pieces == (), "the text alone does not tell"
 
 
 @pytest.mark.parametrize(

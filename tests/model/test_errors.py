@@ -146,6 +146,13 @@ def test_sentences(error, sentence):
     assert str(error) == sentence.format(_URL)
 
 
+def test_the_story_of_mirrors():
+    error = NotFound("404 No such thing.", url=_URL, hint="look elsewhere")
+    error.tell(tuple(Attempt(source, 0.0, 1.0, 0, "it broke") for source in ("a", "b", "a")), 3.0)
+    sentence = "found nothing at `{}` after 3 attempts at 2 sources in 3.0 s: 404 No such thing; look elsewhere"
+    assert str(error) == sentence.format(_URL)
+
+
 def test_one_attempt_is_no_story():
     error = NotFound("404", url=_URL)
     error.tell((Attempt("x", 0.0, 1.0, 0, "404"),), 1.0)

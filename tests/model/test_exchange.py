@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from asyncfetch import Validator
+from asyncfetch import Answer, Body, Url, Validator
 from asyncfetch._model.exchange import CHUNK, Reply, Stream
 
 pytestmark = pytest.mark.anyio
@@ -119,6 +119,26 @@ async def test_chunks_are_what_was_filled():
     parts = [b"a", b"bc" * 1000, b"d" * CHUNK]
     assert [chunk async for chunk in _Scripted(parts).chunks] == parts
     assert [chunk async for chunk in _Scripted([]).chunks] == []
+
+
+@pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        ({}, "full, unknown size"),
+        ({"size": 9}, "full, 9 bytes"),
+        ({"size": 9, "offset": 4, "answer": Answer.PARTIAL}, "partial from byte 4, 9 bytes"),
+    ],
+)
+def test_a_body_shows_what_it_is(more, shown):
+    class Some(Body):
+        async def fill(self, into):
+            return 0
+
+    body = Some()
+    for name, value in {"url": Url("https://me:word@h/x"), **more}.items():
+        setattr(body, name, value)
+    assert repr(body) == f"<Some https://***@h/x: {shown}>"
+    assert repr(Some()).startswith("<Some : ")
 
 
 class _Replied(Reply):

@@ -214,6 +214,8 @@ def test_text_that_is_no_url(text, shown):
         ("https://h/t/tk", "https://h/t/***"),
         ("https://h/t/tk/t/tk2/x", "https://h/t/***/t/***/x"),
         ("https://h/at/tk", "https://h/at/tk"),
+        ("file:///home/me/t/folder/x", "file:///home/me/t/folder/x"),
+        ("file:///t/folder/x%20y?token=x", "file:///t/folder/x%20y?token=***"),
         ("https://@h/a", "https://***@h/a"),
         ("https://h/a?token", "https://h/a?token"),
         ("https://h/a?token=", "https://h/a?token=***"),

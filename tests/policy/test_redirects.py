@@ -210,3 +210,11 @@ def test_rules_hold_for_any_chain():
 
     walk()
     assert min(seen.values()) >= 5, seen
+
+
+def test_a_location_without_end():
+    """Every error and every result repeats the chain."""
+    way = route()
+    way.follow(302, ["/" + "x" * 8000])
+    with pytest.raises(RedirectRefused, match="more than 16384 characters"):
+        way.follow(302, ["/" + "y" * 20_000])

@@ -85,7 +85,7 @@ async def test_a_token_is_sent_and_shown_to_nobody(http_server, folder, caplog):
     public = http_server.url("/channel")
     async with a_client() as client:
         outcomes = await prefetch(
-            [public], ["noarch", "osx-64", "win-64"], folder, client=client, tokens={public: "tk-secret"}
+            [public], ["noarch", "osx-64", "win-64"], folder, client=client, tokens={http_server.url("/"): "tk-secret"}
         )
     assert [one.status for one in outcomes] == ["fetched", "failed", "absent"]
     assert read(outcomes[0]) == data

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from asyncfetch.testing import Cut, FtpServer, Reset, Stall
+from asyncfetch.testing import Cut, FtpServer, Reset, Stall, Throttle
 
 DATA = bytes(range(256)) * 1_000
 
@@ -51,6 +51,15 @@ def test_a_later_file_is_younger(ftp_server):
             ftp_server.serve("f", b"")
             times.append(one.sendcmd("MDTM f"))
     assert times == sorted(set(times))
+
+
+@pytest.mark.parametrize("size", [1, 20_000, 10**9])
+def test_a_throttle_changes_no_byte(ftp_server, size):
+    file = ftp_server.serve("f", DATA, faults=[Throttle(100_000_000, size)] if size > 1 else [Throttle(1e6, 1)])
+    with client(ftp_server) as one:
+        assert retrieve(one, "f", rest=len(DATA) - 100 if size == 1 else None) == DATA[-100 if size == 1 else 0 :]
+        assert retrieve(one, "f", rest=100) == DATA[100:]  # the cue was for one
+    assert file.sent > len(DATA) - 100
 
 
 @pytest.mark.parametrize("cue", [Cut(1_000), Reset(1_000)])

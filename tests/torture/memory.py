@@ -11,8 +11,11 @@ def body(size):
     return Pattern(size, seed=11).read()
 
 
-def transports():
-    far = MemoryTransport()
+def filled(far):
     for wish in WISHES:
         far.publish(f"/torture/{wish.name}", body(wish.size))
-    return {"memory": far}
+    return far
+
+
+def transports():
+    return {"memory": filled(MemoryTransport())}

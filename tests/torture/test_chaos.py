@@ -15,7 +15,7 @@ from asyncfetch.testing.chaos import chaos
 from asyncfetch.testing.chaos._faults import MISHAPS
 from asyncfetch.testing.chaos._plan import plan
 
-FETCHES = int(os.environ.get("ASYNCFETCH_CHAOS", "150"))
+FETCHES = int(os.environ.get("ASYNCFETCH_CHAOS", "100"))
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

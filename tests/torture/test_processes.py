@@ -4,17 +4,21 @@ import os
 import random
 import signal
 import sys
+import time
+from dataclasses import replace
 
 import pytest
 
-from asyncfetch.testing import HttpServer, Pattern, Stall, Throttle
+from asyncfetch import S3, Settings
+from asyncfetch.testing import FtpServer, HttpServer, Pattern, Stall, Throttle
 from asyncfetch.testing.torture._signs import look
 
 from ..client.scene import wait_for_note
 from .processes import Nursery, kill
 
-KILLS = int(os.environ.get("ASYNCFETCH_KILLS", "12"))  # 500 show it; each takes a twentieth of a second
+KILLS = int(os.environ.get("ASYNCFETCH_KILLS", "3"))  # 500 show it; each takes a twentieth of a second
 SHARED = int(os.environ.get("ASYNCFETCH_SHARED", "200"))
+BODY = Pattern(40_000_000, seed=5)
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are made by fork")
 
@@ -25,39 +29,93 @@ def nursery():
         yield one
 
 
+class FarHttp:
+    """A body of 40 MB over http, and what was sent of it."""
+
+    limit = Throttle(400_000_000, 256 * 1024)
+
+    def __enter__(self):
+        self._server = HttpServer().__enter__()
+        self._page = self._server.serve("/bucket/page", BODY, always=[self.limit])
+        self.url, self.settings = self.url_of(self._server), self.settings_of(self._server)
+        return self
+
+    def __exit__(self, *exc_info):
+        self._server.__exit__(*exc_info)
+
+    def url_of(self, server):
+        return server.url("/bucket/page")
+
+    def settings_of(self, server):
+        return Settings(trust_env=False)
+
+    @property
+    def sent(self):
+        return self._page.body_bytes_sent
+
+
+class FarS3(FarHttp):
+    """The same as an object of S3."""
+
+    def url_of(self, server):
+        return "s3://bucket/page"
+
+    def settings_of(self, server):
+        return Settings(trust_env=False, s3=S3(endpoint_url=server.url(""), region="us-east-1", anonymous=True))
+
+
+class FarFtp:
+    """The same over FTP."""
+
+    def __enter__(self):
+        self._server = FtpServer().__enter__()
+        self._file = self._server.serve("page", BODY.read(), faults=[FarHttp.limit] * 10_000)
+        self.url, self.settings = self._file.url, replace(self._server.settings, trust_env=False)
+        return self
+
+    def __exit__(self, *exc_info):
+        self._server.__exit__(*exc_info)
+
+    @property
+    def sent(self):
+        return self._file.sent
+
+
+def wait_until(true, seconds):
+    """Wait for what another thread counts; not for ever."""
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.001)
+
+
 @pytest.mark.timeout(1_200)
-def test_killed_and_resumed_again_and_again(tmp_path, nursery):
+@pytest.mark.parametrize("far", [FarHttp, FarS3, FarFtp])
+def test_killed_and_resumed_again_and_again(tmp_path, nursery, far):
     """No file is ever corrupt, and hardly a byte is sent twice: counted by the server."""
     random.seed(8)
-    body = Pattern(40_000_000, seed=5)
     killed = files = due = 0
-    with HttpServer() as server:
-        page = server.serve("/page", body, always=[Throttle(400_000_000, 256 * 1024)])
+    with far() as far:
         while killed < KILLS:
             folder = tmp_path / str(files)
             folder.mkdir()
             files += 1
-            to, digest = folder / "file", page.digest if files % 2 else None
+            to, digest = folder / "file", f"sha256:{BODY.sha256}" if files % 2 else None
             while not to.exists():
-                before = page.body_bytes_sent
-                child = nursery.start([(page.url, str(to), digest)])
-                target = before + random.randrange(200_000, len(body))
+                before = far.sent
+                child = nursery.start([(far.url, str(to), digest)], far.settings)
+                target = before + random.randrange(200_000, len(BODY))
                 if killed < KILLS:
-                    reached = lambda: page.body_bytes_sent >= target or to.exists()  # noqa: B023, E731 - used at once
-                    try:
-                        server.wait_until(reached, 0.5)
-                    except TimeoutError:
-                        assert to.exists() or page.body_bytes_sent >= before
+                    wait_until(lambda: far.sent >= target or to.exists(), 0.5)  # noqa: B023 - used at once
                     kill(child)
                 if nursery.wait(child) is None:
                     killed += 1
                     if not to.exists():
-                        look(folder, body.read(), None)
-            assert to.read_bytes() == body.read()
+                        look(folder, BODY.read(), None)
+            assert to.read_bytes() == BODY.read()
             assert set(os.listdir(folder)) <= {"file", "file.part.json"}  # killed between the rename and the tidying
-            due += len(body)
+            due += len(BODY)
             to.unlink()
-        again = page.body_bytes_sent - due
+        again = far.sent - due
     print(f"{killed} kills over {files} files: {again / due:.1%} of the bytes were sent again")
     assert again <= 0.1 * due
 

@@ -71,10 +71,27 @@ async def test_a_full_disk_keeps_what_arrived(small, server):
     assert os.listdir(small) == ["file"]
 
 
+@pytest.mark.descriptors
+async def test_what_fits_of_a_single_chunk_is_kept(small, server):
+    body = Pattern(900_000, seed=5)
+    page = server.serve("/page", body, faults=[Chunked()])
+    (small / "ballast").write_bytes(bytes(ROOM - 400_000))
+    async with client() as one:
+        with pytest.raises(NoSpace, match="free some space"):
+            await one.fetch(page.url, small / "file")
+        assert (small / "file").read_bytes() == OLD
+        kept = (small / "file.part").stat().st_size
+        (small / "ballast").unlink()
+        result = await one.fetch(page.url, small / "file")
+    assert 300_000 < result.resumed_from <= kept
+    assert (small / "file").read_bytes() == body.read()
+    assert os.listdir(small) == ["file"]
+
+
 async def test_no_byte_is_asked_for_where_the_size_tells(small, server):
     page = server.serve("/page", BODY)
     async with client() as one:
-        with pytest.raises(NoSpace, match="more bytes are needed than are free") as caught:
+        with pytest.raises(NoSpace, match="more bytes are needed, and fewer are free") as caught:
             await one.fetch(page.url, small / "file")
     assert caught.value.errno == errno.ENOSPC
     assert (small / "file").read_bytes() == OLD

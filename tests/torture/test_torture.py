@@ -12,11 +12,12 @@ from asyncfetch._disk import note, part
 from asyncfetch.testing import MemoryFarEnd, MemoryTransport, open_far_end
 from asyncfetch.testing.torture import WAYS, WISHES, torture
 
+from . import shelf
 from .memory import transports
 
 EVERYTHING = bool(os.environ.get("ASYNCFETCH_TORTURE"))
 # struck in the default run: the dearer the scheme, the fewer
-STRIDES = {"http": 5, "https": 9, "ftp": 9, "ftps": 14, "s3": 9, "file": 5}
+STRIDES = {"http": 7, "https": 11, "ftp": 12, "ftps": 23, "s3": 13, "file": 6}
 KILLS = 9  # a fork each: fewer
 CHEAP = [way for way in WAYS if way not in {"killed", "EIO", "EACCES"}]
 
@@ -45,25 +46,42 @@ def test_every_operation_goes_wrong(scheme, backend):
         else:
             wishes = chosen()
             # on trio they take their time to be made: httpx's lane, and s3's loop in a thread
-            stride = STRIDES[scheme] * (5 if backend == "trio" and scheme in {"http", "https", "s3"} else 1)
+            stride = STRIDES[scheme] * {"asyncio": 1, "sync": 2, "trio": 2 if scheme == "file" else 6}[backend]
             report = torture(far_end, backend=backend, ways=CHEAP, wishes=wishes, stride=stride)
             if backend == "asyncio":
                 report.rows += torture(far_end, ways=["killed"], wishes=wishes[:1], stride=KILLS).rows
     print(f"\n{report}")
-    assert report.rounds > 8
+    assert report.rounds > (8 if backend == "asyncio" else 4)
     assert {row.way for row in report.rows} >= {"ENOSPC", "port", "interrupted" if backend == "sync" else "cancelled"}
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_transport_of_somebody_elses(backend):
     far = MemoryFarEnd(MemoryTransport())
-    stride = 1 if EVERYTHING else 5
+    stride = 1 if EVERYTHING else 7
     report = torture(far, transports=transports, backend=backend, ways=CHEAP, wishes=chosen(), stride=stride)
     if backend == "asyncio" or EVERYTHING:
         more = ["killed", "EIO", "EACCES"]
         more = torture(far, transports=transports, backend=backend, ways=more, wishes=chosen(), stride=2 * stride)
         report.rows += more.rows
-    assert report.rounds > 20
+    assert report.rounds > 12
+
+
+def test_the_calls_of_ones_own_modules_are_operations_too():
+    far, wishes = MemoryFarEnd(MemoryTransport()), WISHES[:1]
+    report = torture(far, transports=shelf.transports, ways=["EIO"], wishes=wishes, modules=["tests.torture.shelf"])
+    plain = torture(far, transports=transports, ways=["EIO"], wishes=wishes)
+    assert report.rounds == plain.rounds + 1
+    assert report.rows[0].outcomes["SourceError"] == 1
+    with pytest.raises(AssertionError, match=r"stat \(.*shelf.py:\d+\): it escaped"):
+        torture(far, transports=shelf.careless, ways=["EIO"], wishes=wishes, modules=["tests.torture"])
+    with pytest.raises(ValueError, match="no source of a module"):
+        torture(far, transports=transports, ways=["EIO"], wishes=wishes, modules=["asyncfetch.nowhere"])
+
+
+def test_a_transport_that_cannot_be_made_in_another_process_is_told():
+    with pytest.raises(RuntimeError, match="must be one of a module"):
+        torture(MemoryFarEnd(MemoryTransport()), transports=shelf.at_home, ways=["killed"], wishes=WISHES[:1])
 
 
 # --- what must be noticed

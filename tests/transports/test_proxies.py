@@ -123,6 +123,9 @@ def test_what_is_bypassed_needs_no_proxy_that_makes_sense():
         ("fd00::/8", "http://[fd12::1]/"),
         ("[fd00::]/8", "http://[fd12::1]/"),
         ("10.0.0.0/8", "http://[::ffff:10.1.2.3]/"),
+        ("h.example:", "http://h.example/"),
+        ("[10.1.2.3]", "http://10.1.2.3/"),
+        ("fe80::/10", "http://[fe80::1%25eth0]/"),
     ],
 )
 def test_hosts_that_are_reached_directly(entry, url):
@@ -155,6 +158,17 @@ def test_hosts_that_are_reached_directly(entry, url):
         ("fd00::/8", "http://[fe80::1]/"),
         ("0.0.0.0/0", "http://[::1]/"),
         ("\u00fc" * 80, "http://h.example/"),
+        # what somebody may have meant, and nobody defines: the proxy is the safe way
+        ("http://h.example", "http://h.example/"),
+        ("h.example/", "http://h.example/"),
+        ("*h.example", "http://evilh.example/"),
+        ("**", "http://h.example/"),
+        (":80", "http://h.example/"),
+        ("[]/8", "http://[::1]/"),
+        ("::1:80", "http://[::1]/"),
+        ("10.*", "http://10.1.1.1/"),
+        ("127.0.0.1", "http://127.1/"),
+        ("h.example\0", "http://h.example/"),
     ],
 )
 def test_hosts_that_are_not(entry, url):
@@ -185,3 +199,27 @@ def test_routes_are_bounded():
     for number in range(3000):
         assert routes(Url(f"http://h{number}.example/")) is not None
     assert len(routes._known) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("entry", "url", "direct"),
+    [
+        ("h.example:21", "ftp://h.example/a", True),
+        ("h.example:21", "ftp://h.example:21/a", True),
+        ("h.example:21", "ftp://h.example:2121/a", False),
+        ("h.example:990", "ftps://h.example/a", True),
+        ("h.example:990", "ftp://h.example/a", False),
+        ("h.example:443", "s3://h.example/a", False),
+    ],
+)
+def test_ports_of_ftp_are_its_own(entry, url, direct):
+    assert bypasses(Url(url), [entry]) is direct
+
+
+def test_credentials_that_socks_cannot_carry():
+    long = "s" * 256
+    assert way("http://h.example/", all=f"http://me:{long}@h:1")
+    assert way("http://h.example/", all=f"socks5://me:{'%ff' * 255}@h:1")
+    with pytest.raises(MistakeError, match=r"Proxies\.all have at most 255 bytes") as caught:
+        way("http://h.example/", all=f"socks5://me:{long}@h:1")
+    assert long not in str(caught.value)

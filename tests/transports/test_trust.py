@@ -1,12 +1,13 @@
 """Whom TLS trusts, and what is said when a certificate cannot be used."""
 
+import os
 import ssl
 import sys
 
 import pytest
 
 from asyncfetch import MistakeError, Trust
-from asyncfetch._transports.trust import tls_context
+from asyncfetch._transports.trust import certificate_name, tls_context
 from asyncfetch.testing import Authority
 
 
@@ -136,3 +137,26 @@ def test_files_that_cannot_be_used(tmp_path, what):
             tls_context(trust, trust_env=True, env=env)
         assert str(place) in str(caught.value)
         assert caught.value.__cause__ is not None
+
+
+def test_file_and_folder_of_the_environment_both_count(certificate_authority, other, ca_file, tmp_path):
+    """As for OpenSSL: who sets both has a company's file beside the system's folder."""
+    from cryptography import x509
+    from OpenSSL.crypto import X509
+
+    certificate = X509.from_cryptography(x509.load_pem_x509_certificate(other.pem.encode()))
+    other.write(tmp_path / f"{certificate.subject_name_hash():08x}.0")
+    env = {"SSL_CERT_FILE": ca_file, "SSL_CERT_DIR": f":{tmp_path}:".replace(":", os.pathsep)}
+    context = tls_context(Trust(), trust_env=True, env=env)
+    assert shakes_hands(context, certificate_authority)
+    assert shakes_hands(context, other)
+    with pytest.raises(MistakeError, match="SSL_CERT_DIR names no usable certificates"):
+        tls_context(Trust(), trust_env=True, env={**env, "SSL_CERT_DIR": "/missing"})
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("h.example", "h.example"), ("h.example.", "h.example"), ("fe80::1%eth0", "fe80::1"), ("127.0.0.1", "127.0.0.1")],
+)
+def test_hosts_as_certificates_name_them(host, name):
+    assert certificate_name(host) == name

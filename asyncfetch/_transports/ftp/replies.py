@@ -8,7 +8,9 @@ the connection. A permission problem is never reported as not found (`asyncfetch
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import socket
 import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -115,11 +117,21 @@ def error_from(error: BaseException, *, host: str = "", connecting: bool = False
     if isinstance(error, aioftp.AIOFTPException):  # before OSError and ValueError, which some of these are too
         return ProtocolViolation(f"{type(error).__name__}: {error}")
     if isinstance(error, OSError | EOFError):
-        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return ConnectFailed(why) if connecting else Interrupted(why)
+        return ConnectFailed(_no_way_to(host, error)) if connecting else Interrupted(_text(error))
     if isinstance(error, ValueError | LookupError | asyncio.LimitOverrunError):
         return ProtocolViolation(f"the server's reply cannot be read: {error}")
     return None
+
+
+def _text(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _no_way_to(host: str, error: BaseException) -> str:
+    if isinstance(error, socket.gaierror):
+        return f"the name `{host}` was not resolved: {_text(error)}"
+    number = getattr(error, "errno", None)  # asyncio has the address for a text
+    return f"host `{host}`: {os.strerror(number).lower() if number else _text(error)}"
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from ..._model.errors import ProtocolViolation, TooLarge
-from .head import BARE_LINE_FEED, NAME, word
+from .head import BARE_LINE_FEED, NAME
 
 LINE_LIMIT = 4 * 1024  # bytes of a chunk's size and its extensions
 TRAILER_LIMIT = 16 * 1024  # bytes of all trailers
@@ -32,7 +32,7 @@ def read_size(scratch: bytearray, start: int, end: int) -> tuple[int, int]:
     if start == end:
         return -1, 0
     if scratch[start] not in _HEX or end - start > LINE_LIMIT or scratch.find(b"\n", start, end) >= 0:
-        raise ProtocolViolation(f"not the size of a chunk: {word(bytes(scratch[start : min(end, start + 8)]))}")
+        raise ProtocolViolation("a line that is not the size of a chunk")
     return -1, 0
 
 

@@ -158,7 +158,7 @@ class _Opening:
         credentials = transport.credentials
         if credentials.needs_loading:
             await to_thread.run_sync(credentials.load)
-        own = _authorized(headers)
+        own = bool(self._request.headers) and _authorized(headers)
         credential = None
         if not own and not (credentials.idle and self._request.url.userinfo is None):
             credential = credentials.of(route)

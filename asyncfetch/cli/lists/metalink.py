@@ -2,12 +2,13 @@
 
 Rules: a document type is refused, and entities with it, before it can do anything; names that climb out are refused
 (section 4.1.2.1); URLs of schemes that nobody here serves (rsync, torrents) are left out as long as another is there.
-The digests of pieces (section 4.1.3) are checked where no digest of the whole says as much.
+The digests of pieces (section 4.1.3) are checked too, as they tell which bytes of a wrong file have to come again.
 Files are given as soon as they are read.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
@@ -137,14 +138,18 @@ def _wish(source: Source, file: _File) -> asyncfetch.Fetch | ListMistake:
         return source.mistake(error, file.line)
 
 
-def _digest(file: _File, size: int | None) -> str | None:
-    """Give the strongest digest: of the whole, or by the pieces where that says more. Raises ValueError."""
+def _digest(file: _File, size: int | None) -> str | list[str] | None:
+    """Give the strongest digest of the whole, and by the pieces; those alone where they say more. Raises ValueError."""
     if any(digest_name(name) in _STRONG for name, _ in file.hashes):
-        return best_digest(file.hashes)
+        whole = best_digest(file.hashes)
+        by_pieces = None
+        with suppress(ValueError):  # pieces that make no sense: the whole is proven without them
+            by_pieces = _by_pieces(file, size)
+        return whole if whole is None or by_pieces is None else [whole, by_pieces]
     return _by_pieces(file, size) or best_digest(file.hashes)
 
 
-def _by_pieces(file: _File, size: int | None) -> str | None:
+def _by_pieces(file: _File, size: int | None) -> Digest | None:
     told = {digest_name(name): (length, hashes) for name, length, hashes in file.pieces if hashes}
     name = next((name for name in told if name in _STRONG), None) or next(
         (name for name in told if name in SIZES), None
@@ -157,4 +162,4 @@ def _by_pieces(file: _File, size: int | None) -> str | None:
     digest = Digest.of_pieces(name, int(length) if length.isdecimal() else 0, hashes)
     if size is not None and len(hashes) != -(-size // int(length)):
         raise ValueError(f"{size} bytes are not {len(hashes)} pieces of {length}")
-    return str(digest)
+    return digest

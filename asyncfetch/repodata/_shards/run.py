@@ -69,6 +69,7 @@ class Run:
         self._inbox: Inbox[Subdir | Arrived] = Inbox()
         self._wishes: Outbox[Fetch] = Outbox()
         self._under_way: dict[Fetch, list[Wanted]] = {}
+        self._arrived: dict[Fetch, Result | FetchError] = {}  # what the walk does not know of yet
         self._asking = 0  # indexes
         self._broken: FetchError | None = None  # why nothing can be fetched any longer
 
@@ -185,6 +186,7 @@ class Run:
 
     async def _step(self, disk: Disk) -> list[Wanted]:
         news = self._inbox.take()
+        self._arrived.clear()
         subdirs = [one for one in news if isinstance(one, Subdir)]
         arrived = [one for one in news if isinstance(one, Arrived)]
         return await disk.writer.run(partial(self._walk.step, subdirs, arrived))
@@ -199,6 +201,8 @@ class Run:
                 self._inbox.add(Arrived(wanted, None, error))
             elif wish in self._under_way:
                 self._under_way[wish].append(wanted)
+            elif wish in self._arrived:
+                self._hand_over(wanted, self._arrived[wish])
             else:
                 self._under_way[wish] = [wanted]
                 self._wishes.add(wish)
@@ -215,12 +219,17 @@ class Run:
                 self._arrive(wish, error)
 
     def _arrive(self, wish: Fetch, outcome: Result | FetchError) -> None:
+        self._arrived[wish] = outcome
         for wanted in self._under_way.pop(wish):
             if isinstance(outcome, Result):
                 wanted.subdir.transferred += outcome.transferred
-                self._inbox.add(Arrived(wanted, outcome.content, None))
-            else:
-                self._inbox.add(Arrived(wanted, None, outcome))
+            self._hand_over(wanted, outcome)
+
+    def _hand_over(self, wanted: Wanted, outcome: Result | FetchError) -> None:
+        if isinstance(outcome, Result):
+            self._inbox.add(Arrived(wanted, outcome.content, None))
+        else:
+            self._inbox.add(Arrived(wanted, None, outcome))
 
 
 def _client(*, offline: bool) -> Client:

@@ -93,7 +93,7 @@ class Walk:
         self._seen = set(names)
         self._subdirs: list[Subdir] = []
         self._wanted: deque[Wanted] = deque()
-        self._to_keep: list[tuple[Key, bytes]] = []
+        self._to_keep: dict[Key, bytes] = {}
 
     @property
     def has_more(self) -> bool:
@@ -116,7 +116,9 @@ class Walk:
         for _ in range(min(_BATCH, len(self._wanted))):
             one = self._wanted.popleft()
             waiting.setdefault(one.key, []).append(one)
-        for key, data in self._store.get(tuple(waiting)):
+        held = [(key, self._to_keep[key]) for key in waiting if key in self._to_keep]  # another subdir's, just now
+        stored = self._store.get([key for key in waiting if key not in self._to_keep])
+        for key, data in itertools.chain(held, stored):
             try:
                 for one in waiting[key]:
                     self._read(one, data)
@@ -127,8 +129,8 @@ class Walk:
 
     def keep(self) -> None:
         """Tell the store what came."""
-        kept, self._to_keep = self._to_keep, []
-        self._store.put(kept)
+        kept, self._to_keep = self._to_keep, {}
+        self._store.put(kept.items())
 
     # --- below
 
@@ -146,7 +148,7 @@ class Walk:
             except FetchError as error:
                 subdir.error = error
             else:
-                self._to_keep.append((one.wanted.key, one.data))
+                self._to_keep[one.wanted.key] = one.data
 
     def _read(self, one: Wanted, data: bytes) -> None:
         """Read a shard, and want what it names. Raises ProtocolViolation and TooLarge."""

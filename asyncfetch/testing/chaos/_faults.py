@@ -72,7 +72,7 @@ MISHAPS: Sequence[Mishap] = (
     _mishap("WrongLength, more", lambda r, _: f.WrongLength(r.randint(1, 999)), "SizeMismatch"),
     _mishap("Chunked, Cut", lambda r, n: (f.Chunked(r.randint(1, 4096)), f.Cut(_at(r, n))), weight=2),
     # no reason to fail at all
-    _mishap("Throttle", _plain(f.Throttle(20_000_000, 64 * 1024))),
+    _mishap("Throttle", _plain(f.Throttle(20_000_000, 64 * 1024)), schemes=ANY),
     _mishap("SlowHead", lambda r, _: f.SlowHead(r.randint(1, 50)), weight=2),
     _mishap("Interim", lambda r, _: f.Interim(count=r.randint(1, 3))),
     _mishap("Chunked", lambda r, n: f.Chunked(max(n // 50, r.randint(1, 9_000)), r.choice(["", ";a=b"]))),

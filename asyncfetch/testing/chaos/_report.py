@@ -69,7 +69,7 @@ class Report:
         lines += [
             f"seed {self.seed}: {self.fetches} fetches met {self.met.total()} faults",
             f"{self.succeeded} succeeded",
-            f"{self.failures.total()} failed as they should ({failed or 'none'}))",
+            f"{self.failures.total()} failed as they should ({failed or 'none'})",
             f"{self.again} of these succeeded when all was well again, {self.resumed} by going on",
             *[f"{sum(kind == one for one, _, _ in self.wrongs)} {kind}" for kind in SHOULD_NOT_BE],
             *[f"{kind.upper()} {what}" for kind, _, what in self.wrongs],

@@ -11,7 +11,8 @@ the process is killed; then a new fetch and operation 2, until a fetch is over b
 * the next fetch succeeds, with the right bytes, and leaves nothing but the destination.
 
 For a transport of your own, give its `FarEnd` and a function that makes it (one of a module, if processes are to be
-killed too: it is called there). AssertionError says which operation, and what did not hold.
+killed too: it is called there). AssertionError says which operation, and what did not hold. A sink is no part of what a
+client takes: its rules, those of a cancellation included, are `asyncfetch.testing.check_sink`.
 
 >>> from asyncfetch.testing import MemoryFarEnd, MemoryTransport
 >>> from asyncfetch.testing.torture import WISHES, torture
@@ -25,15 +26,18 @@ True
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ._bench import WISHES, Bench, Wish
 from ._killing import CAN_FORK, Killer
+from ._points import OURS
 from ._signs import Standing
 from ._ways import WAYS as _WAYS, Killing
 
@@ -90,18 +94,22 @@ def torture(
     ways: Iterable[str] = WAYS,
     wishes: Iterable[Wish] = WISHES,
     stride: int = 1,
+    modules: Iterable[str] = (),
 ) -> Report:
     """Hurt fetches from a far end at every operation, or at every ``stride``-th.
 
     ``transports`` makes what `Client` takes under this name, where it is no scheme of ours; what it makes is closed.
-    ``backend`` is one of BACKENDS; ``ways`` are some of WAYS. Call it from the main thread, where no loop runs. Raises
-    AssertionError.
+    ``backend`` is one of BACKENDS; ``ways`` are some of WAYS. ``modules`` are names of modules or packages of yours:
+    what they call of `os`, `open` and `fcntl` counts among the operations for the disk, too. Call it from the main
+    thread, where no loop runs. Raises AssertionError for what does not hold, ValueError for a way or module that is not
+    there.
     """
     report = Report()
     chosen = set(ways)
     unknown = chosen - set(WAYS)
     if unknown:
         raise ValueError(f"there is no way {sorted(unknown)}; there are {WAYS}")
+    places = OURS + tuple(map(_place_of, modules))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory())).resolve()
         suiting = [way for way in _WAYS if way.name in chosen and way.suits(backend)]
@@ -110,13 +118,22 @@ def torture(
         for number, wish in enumerate(wishes):
             place = folder / str(number)
             place.mkdir()
-            bench = Bench(far_end, wish, backend, transports, place)
+            bench = Bench(far_end, wish, backend, transports, place, places=places)
             for way in suiting:
                 row = Row(far_end.scheme, backend, wish.name, way.name)
                 _run(bench, way, killer, row, stride)
                 if row.rounds:
                     report.rows.append(row)
     return report
+
+
+def _place_of(module: str) -> str:
+    """Give what the paths of a module, or of all modules of a package, have in common."""
+    found = find_spec(module)
+    if found is None or found.origin is None:
+        raise ValueError(f"there is no source of a module {module}")
+    package = found.submodule_search_locations
+    return os.path.join(package[0], "") if package else found.origin
 
 
 def _run(bench: Bench, way: Way, killer: Killer | None, row: Row, stride: int) -> None:

@@ -12,7 +12,7 @@ from ..._model.errors import FetchError, Interrupted
 from ..._model.fetch import Result
 from ..._model.settings import Limits, Retry, Timeouts
 from ..pattern import Pattern
-from ._points import Points
+from ._points import OURS, Points
 from ._signs import NAME, look, look_after
 from ._subject import SYNC, Subject
 
@@ -42,6 +42,12 @@ class Wish:
     before: str = "nothing"
     durable: bool = False
 
+    def __str__(self) -> str:
+        where = "memory" if self.memory else "a file, durably" if self.durable else "a file"
+        there = {"old": ", over an old one", "part": ", a part is there", "islands": ", stretches are there"}
+        proof = "digest" if self.digest else "no digest"
+        return f"{self.size} bytes into {where}, {proof}{there.get(self.before, '')}"
+
 
 WISHES = (
     Wish("small", 10_000, digest=True, before="old"),
@@ -57,7 +63,14 @@ class Bench:
     """One wish at one far end."""
 
     def __init__(
-        self, far_end: FarEnd, wish: Wish, backend: str, transports: MakeTransports | None, folder: Path
+        self,
+        far_end: FarEnd,
+        wish: Wish,
+        backend: str,
+        transports: MakeTransports | None,
+        folder: Path,
+        *,
+        places: tuple[str, ...] = OURS,
     ) -> None:
         pattern = Pattern(wish.size, seed=11)
         self.wish = wish
@@ -74,7 +87,7 @@ class Bench:
         )
         url = far_end.publish(f"torture/{wish.name}", self.body)
         digest = f"sha256:{pattern.sha256}" if wish.digest else None
-        self._subject = Subject(url, None, digest, settings, backend, transports)
+        self._subject = Subject(url, None, digest, settings, backend, transports, places)
         self._before = folder / "before"
         self._before.mkdir()
         if self.old is not None:

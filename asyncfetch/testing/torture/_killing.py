@@ -6,6 +6,7 @@ to do over its standard input, and says what came of it. Where there is no fork 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import signal
@@ -39,7 +40,8 @@ class Killer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it is gone, and what was meant for it is not
+            self._process.stdin.close()
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._process.wait()
@@ -48,9 +50,16 @@ class Killer:
         """Run the fetch and kill it at an operation, which is given; None when it succeeded before."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        pickle.dump((subject, at), self._process.stdin)
-        self._process.stdin.flush()
-        status, struck = pickle.load(self._process.stdout)
+        order = pickle.dumps((subject, at))
+        try:
+            self._process.stdin.write(order)
+            self._process.stdin.flush()
+            status, struck = pickle.load(self._process.stdout)
+        except (BrokenPipeError, EOFError) as error:
+            raise RuntimeError(
+                f"the process that forks ended with status {self._process.wait()}; what it said last is the reason "
+                "(the function that makes transports must be one of a module that it can import)"
+            ) from error
         if status == 0:
             return None
         if status != -signal.SIGKILL:

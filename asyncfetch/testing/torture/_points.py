@@ -1,8 +1,9 @@
 """The operations of a fetch at which something can befall it, counted, and struck where one is told to.
 
-Three kinds. ``disk``: calls of the operating system from our modules for the disk and for file URLs, in any thread.
-``socket``: what asyncio asks of the sockets of a client. ``port``: the awaits at which floors meet, of Transport, Body
-and Sink. What belongs to a far end in this process is left alone: only our files and our threads are looked at.
+Three kinds. ``disk``: calls of the operating system from our modules for the disk and for file URLs, and from modules
+that are named, in any thread. ``socket``: what asyncio asks of the sockets of a client. ``port``: the awaits at which
+floors meet, of Transport, Body and Sink. What belongs to a far end in this process is left alone: only our files and
+our threads are looked at.
 
 Rule: a strike comes in place of the operation, save for a close, which the kernel carries out even when it fails.
 """
@@ -37,7 +38,7 @@ _SYSTEM = (
 _FCNTL = ("flock", "fcntl", "ioctl")
 _SOCKET = ("connect", "recv", "recv_into", "send", "sendall", "sendmsg")
 _SINK = ("__aenter__", "begin", "room", "absorb", "flush", "commit")
-_OURS = tuple(f"{os.sep}asyncfetch{os.sep}{name}" for name in ("_disk", "_sinks", f"_transports{os.sep}file.py"))
+OURS = tuple(f"{os.sep}asyncfetch{os.sep}{name}" for name in ("_disk", "_sinks", f"_transports{os.sep}file.py"))
 _OF_THE_LOOP = {"_write_to_self", "_read_from_self"}  # how asyncio wakes itself up
 
 
@@ -51,6 +52,7 @@ class Points:
         self.at = at
         self.befall = befall
         self.kinds = kinds
+        self.places = OURS
         self.count = 0
         self.struck: str | None = None
         self._active = False
@@ -99,7 +101,7 @@ class Points:
     def _disk(self, real: Callable[..., Any], name: str, *arguments: Any, **named: Any) -> Any:
         caller = sys._getframe(1)  # noqa: SLF001 - the documented way to it
         place = caller.f_code.co_filename
-        if any(ours in place for ours in _OURS):
+        if any(one in place for one in self.places):
             try:
                 where = place.rpartition(f"{os.sep}asyncfetch{os.sep}")[2]
                 self.pass_by(f"{name} ({where}:{caller.f_lineno})")

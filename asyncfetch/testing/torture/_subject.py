@@ -14,11 +14,12 @@ from ..._model.errors import FetchError
 from ..._model.exchange import Validator
 from ..._model.fetch import Fetch, Result
 from ..._signal import on_asyncio
-from ._points import tap
+from ._points import OURS, tap
 from ._steps import cancelled_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from ..._model.ports import Transport
     from ..._model.settings import Settings
@@ -40,6 +41,7 @@ class Subject:
     settings: Settings
     backend: str = "asyncio"
     transports: MakeTransports | None = None
+    places: tuple[str, ...] = OURS  # parts of the paths of modules whose calls of the operating system count
 
     def wish(self) -> Fetch:
         """What is wished for."""
@@ -47,7 +49,7 @@ class Subject:
 
     def fetch(self, points: Points | None = None) -> Outcome:
         """Fetch with a client of its own, under strikes from its entering to its leaving."""
-        with contextlib.nullcontext() if points is None else points.inflicted():
+        with contextlib.nullcontext() if points is None else self._inflicted(points):
             if self.backend == SYNC:
                 with self._blocking() as client:
                     return _answer(client, self.wish())
@@ -64,7 +66,7 @@ class Subject:
         """Fetch under strikes, have a look, then fetch once more with the same client and without."""
         if self.backend == SYNC:
             with self._blocking() as client:
-                with points.inflicted():
+                with self._inflicted(points):
                     first = _answer(client, self.wish())
                 between(first)
                 return first, _answer(client, self.wish())
@@ -75,6 +77,10 @@ class Subject:
         """Cancel client and fetch at a step; True if they came to their end before."""
         ended: bool = self._run(self._cancelled, step)
         return ended
+
+    def _inflicted(self, points: Points) -> AbstractContextManager[Points]:
+        points.places = self.places
+        return points.inflicted()
 
     # --- on the loop
 
@@ -95,7 +101,7 @@ class Subject:
 
     async def _twice(self, points: Points, between: Callable[[Outcome], object]) -> tuple[Outcome, Outcome]:
         async with self._client(points) as client:
-            with points.inflicted():
+            with self._inflicted(points):
                 first = await _outcome(client, self.wish())
             between(first)
             return first, await _outcome(client, self.wish())

@@ -160,7 +160,7 @@ def _own_disk(code: int) -> Callable[[Outcome, str], str]:
     def right(outcome: Outcome, struck: str) -> str:
         if isinstance(outcome, Result):
             return ""
-        if "_transports" in struck:
+        if not any(f"({ours}{os.sep}" in struck for ours in ("_disk", "_sinks")):
             return "" if type(outcome) is not FetchError else "it escaped, as none of ours"
         if not isinstance(outcome, LocalError):
             return "it was not told as a failure of the disk"

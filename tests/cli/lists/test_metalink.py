@@ -124,14 +124,17 @@ def digest_in(*elements):
     return wish.digest
 
 
-def test_pieces_are_checked_where_no_digest_of_the_whole_says_as_much():
+def test_pieces_are_checked_and_told_apart():
     by_pieces = Digest.of_pieces("sha256", 4, [hashlib.sha256(body).hexdigest() for body in (b"abcd", b"ef")])
     told = pieces("sha-256", 4, b"abcd", b"ef")
     weak = pieces("sha-1", 4, b"abcd", b"ef", name="sha1")
     assert digest_in(told) == by_pieces
     assert digest_in("<size>6</size>", told) == by_pieces
     assert digest_in(f'<hash type="md5">{"0" * 32}</hash>', weak, told) == by_pieces
-    assert digest_in(f'<hash type="sha-256">{SHA}</hash>', told) == f"sha256:{SHA}"
+    whole = f'<hash type="sha-256">{SHA}</hash>'
+    assert digest_in(whole, told) == (f"sha256:{SHA}", by_pieces)
+    assert [one.pieces for one in digest_in(whole, told)] == [(), by_pieces.pieces]
+    assert digest_in(whole, "<size>99</size>", told) == f"sha256:{SHA}", "the whole is proven without them"
     assert digest_in(f'<hash type="whirlpool">{SHA}</hash>', told) == by_pieces
     assert digest_in(weak).algorithm == "sha1/4"
     assert digest_in(f'<hash type="md5">{"0" * 32}</hash>', pieces("whirlpool", 4, b"abcd")) == f"md5:{'0' * 32}"

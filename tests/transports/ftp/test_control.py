@@ -104,9 +104,9 @@ async def test_nobody_listens(transport):
     with Scripted() as server:
         pass
     async with transport() as one:
-        with pytest.raises(ConnectFailed):
+        with pytest.raises(ConnectFailed, match=r"host `127.0.0.1`: connection refused\Z"):
             await get(one, server.url())
-        with pytest.raises(ConnectFailed):
+        with pytest.raises(ConnectFailed, match=r"the name `no-such-host.invalid` was not resolved: "):
             await get(one, "ftp://no-such-host.invalid/f")
 
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from asyncfetch import AccessDenied, Bearer, MistakeError, ProtocolViolation
+from asyncfetch import AccessDenied, Bearer, Fetch, MistakeError, ProtocolViolation
 from asyncfetch.testing import HttpServer, Redirect, RequireBasic, Status
 
 pytestmark = pytest.mark.anyio
@@ -183,3 +183,55 @@ async def test_an_auth_is_asked_where_its_place_is(http_server, make, get):
         await get(transport, http_server.url("/near"))
         assert http_server.requests[0].header("authorization") is not None
         assert far.requests[0].header("authorization") is None
+
+
+@pytest.mark.parametrize("challenge", ["Digest", "Digest nothing", "Digest realm=r, nonce=n, algorithm=x, qop=auth"])
+async def test_a_challenge_that_makes_no_sense_is_the_sources_fault(http_server, make, get, challenge):
+    """So that the next mirror is asked."""
+    header = (("WWW-Authenticate", challenge),)
+    file = http_server.serve("/a", always=[Status(401, headers=header)])
+    with pytest.raises(AccessDenied) as caught:
+        await get(make(auth={http_server.url("/"): httpx.DigestAuth("me", "pw")}), file.url)
+    assert caught.value.status == 401
+
+
+class Telling(httpx.Auth):
+    def auth_flow(self, request):
+        raise httpx.RequestError(f"cannot sign {request.url}")
+        yield
+
+
+async def test_an_auth_that_names_the_url(http_server, make, get):
+    url = http_server.url("/t/hush-Zq7/a?sig=hush-Zq7")
+    with pytest.raises(MistakeError, match="cannot sign http") as caught:
+        await get(make(auth={http_server.url("/"): Telling()}), url)
+    assert "hush" not in str(caught.value)
+
+
+async def test_a_url_that_httpx_does_not_take(http_server, make, get):
+    auth = httpx.DigestAuth("me", "pw")
+    transport = make(auth={http_server.url("/"): auth, "http://xn--a/": auth})
+    for url in (http_server.url("/" + "x" * 70_000), "http://xn--a/"):
+        with pytest.raises(MistakeError, match="httpx does not take this URL"):
+            await get(transport, url)
+
+
+async def test_a_user_that_basic_cannot_carry_is_named_with_the_url(http_server, make, get):
+    with pytest.raises(MistakeError, match=r"colon.*; an Authorization header") as caught:
+        await get(make(), http_server.url("/a").replace("//", "//me%3Ax:hush@"))
+    assert caught.value.url == http_server.url("/a").replace("//", "//***@")
+
+
+async def test_what_is_for_a_proxy_is_not_told_the_origin(http_server, make, get):
+    """Of the caller's headers it is refused; what an httpx.Auth says is dropped, as nobody sees it on its way."""
+    file = http_server.serve("/a", b"hello")
+    with pytest.raises(MistakeError, match="Proxy-Authorization is for the proxy alone; give Proxies"):
+        Fetch(file.url, headers={"Proxy-Authorization": "Basic aHVzaA=="})
+
+    class ToTheProxy(httpx.Auth):
+        def auth_flow(self, request):
+            request.headers["Proxy-Authorization"] = "Basic aHVzaA=="
+            yield request
+
+    await get(make(auth={http_server.url("/"): ToTheProxy()}), file.url)
+    assert file.requests[0].header("proxy-authorization") is None

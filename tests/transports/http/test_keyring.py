@@ -131,3 +131,20 @@ def test_keyrings_that_cannot_be_meant(wrong):
 
 def test_it_shows_nothing_of_its_command():
     assert "s3cret" not in repr(Keyring(command=("x", "s3cret")))
+
+
+@pytest.mark.parametrize("user", ["--help", "-p%2Ftmp", "a%0ab", "a%00"])
+async def test_the_user_of_a_url_is_no_option(http_server, tmp_path, user):
+    """URLs come from lists that anyone may have written; programs read options wherever they stand."""
+    marker = tmp_path / "ran"
+    guarded = http_server.serve("/a", b"x", always=[RequireBasic("me", "pw")])
+    keyring = program(f"open({str(marker)!r}, 'w')")
+    async with Client(auth={http_server.url("/"): keyring}) as client:
+        with pytest.raises(MistakeError, match="could be an option"):
+            await client.read(guarded.url.replace("//", f"//{user}@"))
+    assert not marker.exists()
+    with_own = Keyring(user="-me", command=keyring.command)  # stated: nobody's trick
+    async with Client(auth={http_server.url("/"): with_own}) as client:
+        with pytest.raises(AccessDenied):
+            await client.read(guarded.url)
+    assert marker.exists()

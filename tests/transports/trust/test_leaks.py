@@ -149,11 +149,11 @@ def known(world, tmp_path_factory):
         yield cases(server, servers["https", "good"], servers["ftp", "-"], tmp_path_factory.mktemp("known"))
 
 
-def forms():
+def forms(secret=SECRET):
     """The secret as it could show: plain, quoted, in Basic credentials at each of the three offsets, in hex."""
-    text = SECRET.encode()
+    text = secret.encode()
     coded = {base64.b64encode(b"x" * pad + text)[pad and 4 :].rstrip(b"=")[:-1] for pad in range(3)}
-    return [text, quote(SECRET).encode(), text.hex().encode(), base64.b64encode(f"me:{SECRET}".encode()), *coded]
+    return [text, quote(secret).encode(), text.hex().encode(), base64.b64encode(f"me:{secret}".encode()), *coded]
 
 
 def told(error):

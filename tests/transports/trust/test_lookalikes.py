@@ -4,7 +4,6 @@ Every name leads to one server here; what it is sent tells who was given what.
 """
 
 import re
-import socket
 from contextlib import suppress
 from urllib.parse import quote_plus
 
@@ -83,26 +82,6 @@ def token_store(folder, port):
 
 
 KINDS = {one.__name__: one for one in (basic_store, bearer_store, httpx_auth, digest_auth, ring, netrc, token_store)}
-
-
-@pytest.fixture
-def everywhere(monkeypatch):
-    """Let every name lead to this machine."""
-    real = socket.getaddrinfo
-
-    def here(host, port, *args, **kwargs):
-        return real("127.0.0.1", port, *args, **kwargs)
-
-    monkeypatch.setattr(socket, "getaddrinfo", here)
-    try:
-        import trio
-
-        async def here_too(host, port, *args, **kwargs):
-            return real("127.0.0.1", port, *args, **kwargs)
-
-        monkeypatch.setattr(trio.socket, "getaddrinfo", here_too)
-    except ImportError:
-        pass
 
 
 @pytest.fixture(scope="module")

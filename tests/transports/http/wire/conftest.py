@@ -43,3 +43,11 @@ async def make_lane(anyio_backend):
 @pytest.fixture
 def lane(make_lane):
     return make_lane()
+
+
+@pytest.fixture
+def loop():
+    """A loop that makes futures, and never runs."""
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()

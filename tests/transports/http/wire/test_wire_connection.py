@@ -5,63 +5,11 @@ import asyncio
 import pytest
 
 from asyncfetch import Url
-from asyncfetch._model.errors import Interrupted, ProtocolViolation, TimedOut, TooLarge
+from asyncfetch._model.errors import ProtocolViolation, TimedOut, TooLarge
 from asyncfetch._transports.http.intake import DIRECT_CHUNK, SCRATCH
-from asyncfetch._transports.http.reply import WireReply
 
+from .driving import CHUNKED, HEAD, UNTIL_CLOSE, Reading, opened, reply_to, view_of
 from .ends import fed
-
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\n"
-
-
-@pytest.fixture
-def loop():
-    """A loop that makes futures, and never runs."""
-    loop = asyncio.new_event_loop()
-    yield loop
-    loop.close()
-
-
-class Reading:
-    """One fill, driven by hand."""
-
-    def __init__(self, reply, view):
-        self.reply = reply
-        self.view = view
-        self.coroutine = reply.fill(view)
-        self.count = None
-        self.waits = None
-        self.step()
-
-    def step(self):
-        try:
-            self.waits = self.coroutine.send(None)
-        except StopIteration as stop:
-            self.count = stop.value
-
-    @property
-    def done(self):
-        """Whether the fill has come back, or would as soon as the loop runs."""
-        if self.count is None and self.waits.done():
-            self.step()
-        return self.count is not None
-
-
-def reply_to(connection):
-    return WireReply(connection, connection.head, fresh=False, first_byte=0.0)
-
-
-def opened(loop, head, *, method="GET"):
-    connection, transport = fed(loop, method=method)
-    assert transport.feed(head) == len(head)
-    assert connection.head is not None
-    return connection, transport, reply_to(connection)
-
-
-def view_of(size):
-    return memoryview(bytearray(size))
 
 
 def test_a_small_body_that_came_with_its_head_is_one_fill_without_waiting(loop):
@@ -187,95 +135,6 @@ def test_large_chunks_land_in_the_readers_buffer(loop):
     transport.feed(b"x" * 150_000)
     assert reading.done
     assert connection.get_buffer(-1).obj is not reading.view.obj
-
-
-@pytest.mark.parametrize(
-    ("head", "rest", "match"),
-    [
-        (b"", b"", "closed the connection before it answered"),
-        (b"", b"HTTP/1.1 2", "in the head of its answer"),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n", "in the head of its answer"),
-        (HEAD % 10, b"abc", "7 of 10 bytes to come"),
-        (CHUNKED, b"3\r\nabc\r\n", "before the last chunk"),
-        (CHUNKED, b"3\r\nab", "before the last chunk"),
-        (CHUNKED, b"0\r\n", "before the last chunk"),
-        (CHUNKED, b"0\r\nTrailer: x\r\n", "before the last chunk"),
-    ],
-)
-@pytest.mark.parametrize("reset", [False, True])
-def test_an_end_in_between_is_an_interruption(loop, head, rest, match, reset):
-    connection, transport = fed(loop)
-    transport.feed(head)
-    reading = Reading(reply_to(connection), view_of(100)) if head else None
-    transport.feed(rest)
-    transport.end(ConnectionResetError() if reset else None)
-    got = b""
-    with pytest.raises(Interrupted, match=match.replace("closed", "reset") if reset else match):
-        while reading is not None:  # first the bytes, then the failure
-            assert reading.done
-            got += reading.view[: reading.count]
-            reading = Reading(reading.reply, view_of(100))
-        raise connection.error
-    assert got == b"".join(part for part in (b"ab", b"c") if part in rest)
-    assert not connection.usable
-
-
-def test_a_body_until_the_close_ends_there(loop):
-    connection, transport, reply = opened(loop, UNTIL_CLOSE + b"abc")
-    reading = Reading(reply, view_of(10))
-    transport.feed(b"def")
-    assert not reading.done
-    transport.end()
-    assert reading.done
-    assert bytes(reading.view[:6]) == b"abcdef"
-    assert Reading(reply, view_of(10)).count == 0
-    assert not connection.usable
-
-
-def test_a_body_until_the_close_that_waits_for_its_reader_ends_there(loop):
-    connection, transport, reply = opened(loop, UNTIL_CLOSE + b"abcdef")
-    transport.end()
-    assert Reading(reply, view_of(4)).count == 4
-    assert Reading(reply, view_of(4)).count == 2
-    assert Reading(reply, view_of(4)).count == 0
-    assert connection.error is None
-
-
-def test_a_body_until_the_close_is_cut_by_a_reset(loop):
-    _connection, transport, reply = opened(loop, UNTIL_CLOSE + b"abc")
-    transport.end(ConnectionResetError())
-    assert Reading(reply, view_of(4)).count == 3
-    with pytest.raises(Interrupted, match="without saying that the body is over"):
-        Reading(reply, view_of(4))
-
-
-@pytest.mark.parametrize("body", [b"hello", b"5\r\nhello\r\n0\r\n\r\n"])
-def test_a_whole_body_stays_whole_when_the_far_end_closes_before_it_is_read(loop, body):
-    head = HEAD % 5 if body == b"hello" else CHUNKED
-    _connection, transport, reply = opened(loop, head + body)
-    transport.end()
-    assert Reading(reply, view_of(3)).count == 3
-    assert Reading(reply, view_of(3)).count == 2
-    assert Reading(reply, view_of(3)).count == 0
-
-
-def test_a_failure_behind_good_bytes_is_told_after_them(loop):
-    _connection, transport, reply = opened(loop, CHUNKED)
-    reading = Reading(reply, view_of(100))
-    transport.feed(b"3\r\nabc\r\nzz\r\n")
-    assert reading.done
-    assert bytes(reading.view[: reading.count]) == b"abc"
-    assert transport.aborted
-    for _ in range(2):
-        with pytest.raises(ProtocolViolation, match="not the size of a chunk"):
-            Reading(reply, view_of(100))
-
-
-def test_a_chunk_that_is_longer_than_it_says_is_refused(loop):
-    _, _transport, reply = opened(loop, CHUNKED + b"3\r\nabcd\r\n0\r\n\r\n")
-    assert Reading(reply, view_of(100)).count == 3
-    with pytest.raises(ProtocolViolation, match="do not end where"):
-        Reading(reply, view_of(100))
 
 
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])

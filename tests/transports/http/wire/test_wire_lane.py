@@ -1,27 +1,23 @@
-"""The wire lane against a real server: reuse, ends of bodies, failures, patience."""
+"""The wire lane against a real server: reuse, ends of bodies, failures."""
 
 import asyncio
 import threading
 
 import pytest
 
-from asyncfetch import Limits, Settings, Timeouts, Url
-from asyncfetch._model.errors import ConnectFailed, Interrupted, MistakeError, ProtocolViolation, TimedOut, TooLarge
+from asyncfetch import Limits, Settings, Url
+from asyncfetch._model.errors import ConnectFailed, Interrupted, MistakeError, ProtocolViolation, TooLarge
 from asyncfetch._transports.http.wire import WireLane
 from asyncfetch.testing import (
     Chunked,
     Cut,
     Hangup,
-    Hold,
     HttpServer,
-    Interim,
     Pattern,
     Raw,
     Reset,
-    SlowHead,
     Stall,
     Status,
-    Throttle,
 )
 
 from .ends import EMPTY, HEADERS, get, in_thread, no_context, read, scripted
@@ -244,59 +240,6 @@ async def test_an_answer_that_makes_no_sense(lane, http_server, raw, error):
     assert repr(lane.pool) == EMPTY
 
 
-async def test_interim_answers_and_slow_heads(lane, http_server):
-    resource = http_server.serve("/a", BODY, always=[Interim(count=3), SlowHead(piece=2)])
-    assert await get(lane, resource.url) == (200, BODY)
-
-
-async def test_the_next_answer_is_not_waited_for_for_ever(make_lane, http_server):
-    lane = make_lane(timeouts=Timeouts(read=0.04))
-    resource = http_server.serve("/a", BODY, faults=[Hold(), Stall(1000), None])
-    with pytest.raises(TimedOut, match=r"no answer in 0\.04 s"):
-        await get(lane, resource.url)
-    with pytest.raises(TimedOut, match=r"not a byte more of the body in 0.04 s"):
-        await get(lane, resource.url)
-    assert await get(lane, resource.url) == (200, BODY)
-    assert http_server.connections == 3
-
-
-async def test_bytes_that_came_before_the_silence_are_given(make_lane, http_server):
-    lane = make_lane(timeouts=Timeouts(read=0.04))
-    resource = http_server.serve("/a", BODY, always=[Stall(1000)])
-    async with lane.send("GET", Url(resource.url), HEADERS) as reply:
-        view = memoryview(bytearray(64_000))
-        assert await reply.fill(view) == 1000
-        with pytest.raises(TimedOut):
-            await reply.fill(view)
-
-
-async def test_a_reader_may_take_its_time(make_lane, http_server):
-    """Time in which we do not read is no silence of the far end's."""
-    lane = make_lane(timeouts=Timeouts(read=0.04))
-    resource = http_server.serve("/a", Pattern(10_000_000))
-    async with lane.send("GET", Url(resource.url), HEADERS) as reply:
-        view, whole = memoryview(bytearray(1 << 20)), 0
-        while count := await reply.fill(view):
-            whole += count
-            if whole < 4_000_000:
-                await asyncio.sleep(0.05)
-    assert whole == 10_000_000
-
-
-async def test_a_slow_body_is_not_silence(make_lane, http_server):
-    lane = make_lane(timeouts=Timeouts(read=0.2))
-    resource = http_server.serve("/a", b"x" * 30, always=[Throttle(100, 1)])
-    assert await get(lane, resource.url) == (200, b"x" * 30)
-
-
-async def test_a_head_that_trickles_is_given_up(make_lane, http_server):
-    lane = make_lane(timeouts=Timeouts(read=0.2))
-    resource = http_server.serve("/a", b"x", always=[SlowHead(1, 0.02)])
-    with pytest.raises(TimedOut, match=r"not the whole head of an answer in 0\.2 s"):
-        await get(lane, resource.url)
-    assert repr(lane.pool) == EMPTY
-
-
 async def test_flush_brings_slow_bytes_home(lane, http_server):
     go_on = threading.Event()
     resource = http_server.serve("/a", BODY, always=[Stall(1000, until=go_on)])
@@ -309,32 +252,6 @@ async def test_flush_brings_slow_bytes_home(lane, http_server):
         assert await filling == 1000
         go_on.set()
         assert bytes(view[:1000]) + await read(reply) == BODY
-
-
-async def test_idle_connections_are_closed_in_time(lane, http_server):
-    resource = http_server.serve("/a", b"x")
-    lane.pool.idle_seconds = 0.02
-    await get(lane, resource.url)
-    lane.watchdog._beat = 0.01
-    lane.watchdog.wake()
-    await in_thread(http_server.wait_until, lambda: http_server.open_connections == 0)
-    assert repr(lane.pool) == EMPTY
-    assert not lane.watchdog.awake
-
-
-async def test_idle_connections_are_bounded(lane, http_server):
-    resource = http_server.serve("/a", b"x")
-    lane.pool.idle_limit = 3
-    together = asyncio.Barrier(8)
-
-    async def one():
-        async with lane.send("GET", Url(resource.url), HEADERS) as reply:
-            await together.wait()
-            await read(reply)
-
-    await asyncio.gather(*[one() for _ in range(8)])
-    assert repr(lane.pool).startswith("<Pool: 3 idle, 0 busy; ")
-    await in_thread(http_server.wait_until, lambda: http_server.open_connections == 3)
 
 
 async def test_closing_ends_what_is_under_way(make_lane, http_server):
