@@ -1,8 +1,12 @@
-"""asyncfetch: one engine that fetches http(s), s3, ftp and file URLs, verified, resumable, whole or not at all.
+"""Fetch http(s), s3, ftp and file URLs: verified, resumable, whole or not at all.
 
 >>> import asyncfetch
->>> asyncfetch.Url("https://h.example/a").scheme
-'https'
+>>> async def main():
+...     async with asyncfetch.Client() as client:
+...         result = await client.fetch("https://h.example/p.conda", "pkgs/", digest="sha256:...")
+
+``asyncfetch.sync`` is the same for code that cannot await, ``asyncfetch.integrations`` for programs that have httpx or
+requests, ``asyncfetch.repodata`` for conda's metadata, ``asyncfetch.testing`` for tests. Every error is a FetchError.
 """
 
 from __future__ import annotations

@@ -37,6 +37,8 @@ class Asking:
         self._began = around.clock()
         self._tried: list[Attempt] = []
         self._left = around.settings.timeouts.total  # seconds that may still be waited
+        self._under_way: float | None = None  # since when there is a try that nobody has heard the end of
+        self.received = 0  # bytes that it brought so far
 
     @property
     def is_bounded(self) -> bool:
@@ -58,6 +60,8 @@ class Asking:
             self._left = max(0.0, self._left - (clock() - began))
         if scope.cancelled_caught:
             error = TimedOut(f"it took longer than the {total:g} s allowed in all", url=self._url)
+            if self._under_way is not None:
+                self._note(error, self._under_way, clock(), self.received)
             error.tell(tuple(self._tried), clock() - self._began)
             raise error
 
@@ -96,6 +100,7 @@ class Asking:
         """Wait for the end of a cool-down, in which nothing was asked; False for what is none, or costs a try."""
         if not isinstance(error, Cooling) or error.pauses >= self._around.settings.retry.attempts:
             return False
+        self._under_way = None
         await anyio.sleep(max(0.0, error.until - self._around.clock()))
         return True
 
@@ -105,16 +110,21 @@ class Asking:
         now = around.clock()
         around.hosts.failed(self._url, error, started)
         error.url = error.url or str(self._url)
-        why = f"{type(error).__name__}: {error.reason}"
-        self._tried.append(Attempt(str(self._url), started - self._began, now - started, received, why))
+        self._note(error, started, now, received)
         error.tell(tuple(self._tried), now - self._began)
         retry_after = error.retry_after if isinstance(error, Busy) else None
         step = self._queue.failed(0, error.verdict, now, progressed=progressed, retry_after=retry_after)
         return None if step is None else step.pause
 
+    def _note(self, error: FetchError, started: float, now: float, received: int) -> None:
+        why = f"{type(error).__name__}: {error.reason}"
+        self._tried.append(Attempt(str(self._url), started - self._began, now - started, received, why))
+        self._under_way, self.received = None, 0
+
     async def _once(self, question: Callable[[Transport], Awaitable[T]], *, keep_place: bool) -> T:
         gates, origin = self._around.gates, self._url.origin
         await gates.enter(origin)
+        self._under_way = self._around.clock()
         keep = False
         try:
             answer = await question(self._transport)

@@ -185,11 +185,13 @@ class Flights:
         finally:
             if outcome is None:
                 outcome = MistakeError("the client was closed, or nobody waited any longer", url=fetch.url)
-            self._tell(fetch, outcome)  # who observes hears of the end of everything that has begun
-            flight.outcome = outcome
-            del self._under_way[flight.key]
-            if flight.done is not None:
-                flight.done.set()
+            try:
+                self._tell(fetch, outcome)  # who observes hears of the end of everything that has begun
+            finally:  # whoever waits is told, also when a log handler raises
+                flight.outcome = outcome
+                del self._under_way[flight.key]
+                if flight.done is not None:
+                    flight.done.set()
 
     def _tell(self, fetch: Fetch, outcome: Outcome) -> None:
         if isinstance(outcome, FetchError):

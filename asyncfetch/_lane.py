@@ -205,6 +205,13 @@ class Crew:
         """Give those that will take another piece."""
         return [lane for lane in self.lanes if not lane.retiring]
 
+    def keep(self, count: int) -> int:
+        """Have at most so many of those that were to end after their piece go on; gives their number."""
+        kept = [lane for lane in self.lanes if lane.retiring and lane.scope and not lane.scope.cancel_called]
+        for lane in kept[: max(0, count)]:
+            lane.retiring = False
+        return min(len(kept), max(0, count))
+
     def mean_rate(self, now: float) -> float:
         """Bytes a second of one of them."""
         return sum(lane.rate(now) for lane in self.lanes) / len(self.lanes)

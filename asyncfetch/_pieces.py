@@ -66,6 +66,7 @@ class Pieces:
         self._trouble: FetchError | None = None  # why the first connection ended, when there was no other
         self._fatal: Exception | None = None  # what ends all
         self._tasks: TaskGroup
+        self._most = most
         self._widening = Widening(most)
         self.several = bool(held.islands)  # more than one exchange brought bytes
 
@@ -264,7 +265,8 @@ class Pieces:
                 lane.retiring = True
                 if lane.scope is not None and not lane.brings:  # it may never do, and others would wait for its piece
                     lane.scope.cancel()
-        for _ in range(wanted - len(working)):
+        kept = crew.keep(wanted - len(working))
+        for _ in range(min(wanted - len(working) - kept, self._most - len(crew.lanes))):
             if not self._add():
                 break
 

@@ -88,7 +88,9 @@ class StreamedBody(Body):
             return await self._fill(into)
         try:
             with self.asking.bounded():
-                return await self._fill(into)
+                count = await self._fill(into)
+                self.asking.received = self._given - self._began_at
+                return count
         except TimedOut as error:  # also when it is the last word of the source: nothing follows either way
             self._failure = self._failure or error
             raise

@@ -61,6 +61,8 @@ class Finding:
         value = self.median
         if value is None:
             return f"not measured: {self.absent}" if self.absent else "for the picture"
+        if self.must is self.stretch is None:
+            return "for the picture"
 
         def holds(bound: float | None) -> bool:
             return bound is not None and (value >= bound if self.rises else value <= bound)

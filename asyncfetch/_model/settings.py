@@ -7,7 +7,7 @@ an explicit value always beats it.
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
@@ -33,6 +33,17 @@ def _counts(group: object, least: int, *names: str) -> None:
             raise MistakeError(f"{type(group).__name__}.{name} is a whole number, at least {least}, not {value!r}")
 
 
+def _shown(group: Any) -> str:
+    """Show what differs from the defaults, masked where it may be secret."""
+    default = type(group)()
+    parts = [
+        f"{one.name}={getattr(group, one.name)!r}" if one.repr else f"{one.name}=***"
+        for one in fields(group)
+        if getattr(group, one.name) != getattr(default, one.name)
+    ]
+    return f"{type(group).__name__}({', '.join(parts)})"
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -45,6 +56,8 @@ class Retry:
     backoff: float = 0.5
     backoff_max: float = 30.0
     retry_after_max: float = 300.0
+
+    __repr__ = _shown
 
     def __post_init__(self) -> None:
         _counts(self, 1, "attempts")
@@ -61,6 +74,8 @@ class Limits:
     rate: float | None = None
     connections_per_file: int = 4
     redirects: int = 20
+
+    __repr__ = _shown
 
     def __post_init__(self) -> None:
         _counts(self, 1, "total", "per_host", "connections_per_file")
@@ -80,6 +95,8 @@ class Timeouts:
     read: float | None = 30.0
     total: float | None = None
     stall: tuple[float, float] | None = (1_000, 30)
+
+    __repr__ = _shown
 
     def __post_init__(self) -> None:
         for name in ("connect", "read", "total"):
@@ -103,6 +120,8 @@ class Trust:
     verify: bool | str | PathLike[str] | SSLContext = True
     client_cert: str | PathLike[str] | tuple[str | PathLike[str], ...] | None = field(default=None, repr=False)
 
+    __repr__ = _shown
+
     def __post_init__(self) -> None:
         verify: object = self.verify  # whatever a caller gave
         if not isinstance(verify, bool | str) and not hasattr(verify, "__fspath__") and not hasattr(verify, "wrap_bio"):
@@ -125,6 +144,8 @@ class Proxies:
     https: str | None = field(default=None, repr=False)
     all: str | None = field(default=None, repr=False)
     no_proxy: str | Collection[str] | None = None
+
+    __repr__ = _shown
 
     def __post_init__(self) -> None:
         for name in ("http", "https", "all"):
@@ -151,6 +172,8 @@ class S3:
     addressing_style: str | None = None
     requester_pays: bool | None = None
     buckets: Mapping[str, S3] = field(default_factory=dict, hash=False)
+
+    __repr__ = _shown
 
     def __post_init__(self) -> None:
         if self.addressing_style not in (None, "auto", "path", "virtual"):
@@ -179,6 +202,8 @@ class Ftp:
 
     encoding: str = "utf-8"
     tls: str = "explicit"
+
+    __repr__ = _shown
 
     def __post_init__(self) -> None:
         if self.tls not in ("explicit", "implicit"):
@@ -210,6 +235,8 @@ class Settings:
     hard_links: bool = False  # a file:// source on the same disk gets another name in place of a copy (Linux)
     trust_env: bool = True
     user_agent: str = f"asyncfetch/{__version__}"
+
+    __repr__ = _shown
 
     def __post_init__(self) -> None:
         for name, kind in _GROUPS.items():

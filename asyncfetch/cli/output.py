@@ -13,7 +13,7 @@ import select
 import stat
 import sys
 import warnings
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Self
 
@@ -131,7 +131,8 @@ class Report:
         if self.bars is not None:
             self.bars.say(text)
         else:
-            print(text, file=sys.stderr, flush=True)
+            with suppress(OSError, ValueError):  # nobody listens; what was asked for is done all the same
+                print(text, file=sys.stderr, flush=True)
 
     async def line(self, text: str) -> None:
         """Write a line of results."""

@@ -244,6 +244,20 @@ def test_a_reader_that_has_gone_is_no_news(http_server, tmp_path, arguments):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that can close descriptors")
+def test_a_log_that_nobody_reads_stops_nothing(http_server, tmp_path):
+    pages = [http_server.serve(f"/{number}", b"hello") for number in range(3)]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        arguments = ("get", "-vv", *(page.url for page in pages), "-d", tmp_path / "there")
+        with process(*arguments, stderr=writing) as running:
+            out, _ = running.communicate(timeout=30)
+    finally:
+        os.close(writing)
+    assert len(out.splitlines()) == 3
+    assert len(os.listdir(tmp_path / "there")) == 3
+
+
 def test_closed_standard_streams_are_no_place_for_other_files(http_server, tmp_path):
     a = http_server.serve("/a", Pattern(100_000))
     command = ["sh", "-c", 'exec "$@" >&- 2>&- <&-', "sh", *PROGRAM, "get", a.url, http_server.url("/none")]

@@ -17,11 +17,14 @@ def test_help_names_every_command_and_the_statuses(run):
         assert word in ended.out
 
 
-@pytest.mark.parametrize("command", ["get", "cat", "stat", "list", "demo"])
-def test_each_command_has_help(run, command):
+@pytest.mark.parametrize("command", ["get", "cat", "stat", "list", "repodata", "demo"])
+def test_each_command_has_help(run, command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     ended = run(command, "--help")
     assert ended.status == 0
     assert f"asyncfetch {command}" in ended.out
+    assert "example" in ended.out
+    assert max(len(line) for line in ended.out.splitlines()) <= 80
 
 
 def test_version(run):
@@ -42,6 +45,7 @@ def test_version(run):
         (("get", "http://h/a", "--size", "-1"), "not a number"),
         (("get", "http://h/a", "--size=x"), "not a number"),
         (("get", "http://h/a", "--mirror", "nowhere"), "scheme is missing"),
+        (("get", "http://h/a", "--proxy", "gopher://me:hunter2@h"), "not gopher"),
         (("get", "http://h/a", "-j", "0"), "at least 1"),
         (("get", "http://h/a", "--limit-rate", "fast"), "rate"),
         (("get", "http://h/a", "--timeout", "0"), "seconds above 0"),

@@ -1,5 +1,6 @@
 """Single flight: the same wish twice at a time is one transfer, and belongs to nobody who waits for it."""
 
+import logging
 import threading
 
 import anyio
@@ -35,6 +36,32 @@ async def test_twenty_callers_are_one_transfer(tmp_path, body, digested, to):
     assert len(results) == 20
     assert all(result is results[0] for result in results)
     assert (tmp_path / to).read_bytes() == body if to else results[0].content == body
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])
+async def test_a_log_handler_that_raises_leaves_nobody_waiting(level, monkeypatch):
+    """Its error is the application's, and comes out; a caller that waits for ever would never see it."""
+
+    class Gone(logging.Handler):
+        def emit(self, record):
+            raise BrokenPipeError("nobody reads the log")
+
+    logger = logging.getLogger("asyncfetch")
+    monkeypatch.setattr(logger, "handlers", [Gone()])
+    before = logger.level
+    far = far_end()
+    ended = []
+    try:
+        logger.setLevel(level)
+        with pytest.raises(BrokenPipeError, match="nobody reads the log"):
+            async with client(far) as one:
+                try:
+                    await one.read(far.publish("/page", SMALL).url)
+                finally:
+                    ended.append(True)
+    finally:
+        logger.setLevel(before)
+    assert ended == [True]
 
 
 async def test_all_get_the_same_failure():

@@ -3,12 +3,13 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from asyncfetch._disk.note import read_note
-from asyncfetch.testing import HttpServer, Pattern, Stall
+from asyncfetch.testing import HttpServer, Pattern, Stall, Throttle
 
 from .killing import OTHER, SCENES, fetch
 from .scene import LARGE, wait_for_note, whole_or_nothing
@@ -105,6 +106,36 @@ def test_a_process_killed_while_bytes_arrive(tmp_path, digested):
     assert starts == sorted(set(starts))
     assert len(starts) == 4
     assert all(request.header("if-range") == page.etag for request in page.requests[1:])
+
+
+EAGER = "import pytest\nfrom tests.client.eager import Eager, use\nuse(pytest.MonkeyPatch(), Eager)\n"
+
+
+def test_a_process_killed_while_several_connections_bring_bytes(tmp_path):
+    """What each of them brought is gone on with: nothing of it comes again."""
+    part, held = tmp_path / "file.part", 0
+    with HttpServer() as server:
+        page = server.serve("/page", BODY, always=[Throttle(6_000_000)])
+        arguments = (page.url, str(tmp_path / "file"), page.digest)
+        for _ in range(2):
+            with start("-c", EAGER + CHILD, *arguments) as child:
+                for _ in range(2_000):
+                    note = read_note(f"{part}.json", part.stat().st_size) if part.exists() else None
+                    if note is not None and len(note.islands) >= 2 and note.total >= held + 2_000_000:
+                        break
+                    time.sleep(0.005)
+                child.kill()
+            whole_or_nothing(tmp_path, BODY.read())
+            note = read_note(f"{part}.json", part.stat().st_size)
+            assert note.islands
+            assert note.total >= held + 2_000_000
+            held = note.total
+        page.always = ()
+        with start("-c", EAGER + CHILD, *arguments) as child:
+            resumed, transferred = map(int, child.stdout.read().split())
+    assert (tmp_path / "file").read_bytes() == BODY.read()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (resumed, transferred) == (note.length, len(BODY) - held)
 
 
 def test_the_body_changed_meanwhile(tmp_path):

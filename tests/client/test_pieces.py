@@ -1,5 +1,6 @@
 """One large file over several connections: the bytes are right, each comes once, and whatever fails is made good."""
 
+import contextlib
 import errno
 import itertools
 import os
@@ -21,7 +22,19 @@ from asyncfetch import (
 )
 from asyncfetch._disk.note import read_note
 from asyncfetch._pieces import Pieces
-from asyncfetch.testing import Change, Cut, Hold, HttpServer, IgnoreRange, Pattern, Raise, RefuseRange, Reset, Stall
+from asyncfetch.testing import (
+    Change,
+    Cut,
+    Hold,
+    HttpServer,
+    IgnoreRange,
+    MemoryTransport,
+    Pattern,
+    Raise,
+    RefuseRange,
+    Reset,
+    Stall,
+)
 from asyncfetch.testing.torture._steps import cancelled_at
 
 from .eager import BODY, Trying, spans_of, use
@@ -453,3 +466,36 @@ async def test_a_mirror_that_cannot_be_asked_harms_nobody(tmp_path, eager):
         await idle(one)
     assert (tmp_path / "file").read_bytes() == BODY
     assert (result.attempts, str(result.source)) == (1, page.url)
+
+
+async def test_there_are_never_more_connections_than_allowed(tmp_path, monkeypatch):
+    """Nor for the moment in which one that is to end still brings its last piece."""
+
+    class Fickle(Trying):
+        def look(self, now, received, lanes, left, *, fresh=False):
+            self.looks = getattr(self, "looks", 0) + bool(lanes)
+            self._before, self.wanted = None, self._most if self.looks % 4 < 2 else 1
+            return self.wanted
+
+    class Counting(MemoryTransport):
+        most = 0
+
+        @contextlib.asynccontextmanager
+        async def open(self, request):
+            async with super().open(request) as body:
+                self.most = max(self.most, self.open_bodies)
+                yield body
+
+    use(monkeypatch, Fickle)
+    far, slow = Counting(), threading.Event()
+    page = Stalling(far, faults=[Stall(1, slow)] * 3)
+    async with client(far, limits=Limits(connections_per_file=3)) as one:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(one.fetch, Fetch(page.url, tmp_path / "file"))
+            await until(lambda: page.page.hits == 3)
+            await anyio.sleep(0.03)  # a dozen looks
+            page.go.set()
+            slow.set()
+        await idle(one)
+    assert (tmp_path / "file").read_bytes() == BODY
+    assert far.most == 3

@@ -158,6 +158,23 @@ def test_no_secret_is_shown():
     assert Bearer("s3cr3t").token == "s3cr3t"
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Settings(), "Settings()"),
+        (Settings(retry=Retry(attempts=2), offline=True), "Settings(retry=Retry(attempts=2), offline=True)"),
+        (Limits(total=64), "Limits()"),
+        (Timeouts(read=None), "Timeouts(read=None)"),
+        (Trust(verify=False, client_cert="c.pem"), "Trust(verify=False, client_cert=***)"),
+        (Proxies(http="http://me:s3cr3t@proxy"), "Proxies(http=***)"),
+        (S3(buckets={"b": S3(region="eu-1")}), "S3(buckets={'b': S3(region='eu-1')})"),
+        (Ftp(tls="implicit"), "Ftp(tls='implicit')"),
+    ],
+)
+def test_it_shows_what_is_not_the_default(value, shown):
+    assert repr(value) == shown
+
+
 @pytest.mark.parametrize("token", ["s3cr3t\r\nX: y", "s3cr3t\n", "", "s3\0cr3t", None, 5])
 def test_a_bearer_token_fits_in_a_header(token):
     with pytest.raises(MistakeError, match=r"Bearer\.token") as raised:

@@ -7,31 +7,10 @@ import zlib
 
 import pytest
 
-from asyncfetch import (
-    DigestMismatch,
-    ProtocolViolation,
-    Retry,
-    TooLarge,
-)
-from asyncfetch.testing import (
-    Chunked,
-    CloseDelimited,
-    Cut,
-    IgnoreRange,
-    ReprDigest,
-)
+from asyncfetch import DigestMismatch, ProtocolViolation, Retry, TooLarge
+from asyncfetch.testing import Chunked, CloseDelimited, Cut, IgnoreRange, ReprDigest
 
-from .scene import (
-    AGE,
-    a_client,
-    compressed,
-    contents,
-    key,
-    read,
-    refresh,
-    repodata,
-    state_of,
-)  # fmt: skip
+from .scene import AGE, a_client, compressed, contents, key, read, refresh, repodata, state_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.descriptors]
 

@@ -5,22 +5,9 @@ import os
 
 import pytest
 
-from asyncfetch.testing import (
-    Status as Answers,
-)
+from asyncfetch.testing import Status as Answers
 
-from .scene import (
-    age,
-    conda_asks,
-    contents,
-    info,
-    key,
-    put,
-    read,
-    refresh,
-    repodata,
-    state_of,
-)  # fmt: skip
+from .scene import age, conda_asks, contents, info, key, put, read, refresh, repodata, state_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.descriptors]
 

@@ -4,29 +4,11 @@ import os
 
 import pytest
 
-from asyncfetch import (
-    Busy,
-    Client,
-    Offline,
-)
+from asyncfetch import Busy, Client, Offline
 from asyncfetch.repodata import Channel, prefetch
-from asyncfetch.testing import (
-    Cut,
-    Status as Answers,
-)
+from asyncfetch.testing import Cut, Status as Answers
 
-from .scene import (
-    Served,
-    a_client,
-    age,
-    compressed,
-    contents,
-    key,
-    read,
-    refresh,
-    repodata,
-    state_of,
-)  # fmt: skip
+from .scene import Served, a_client, age, compressed, contents, key, read, refresh, repodata, state_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.descriptors]
 

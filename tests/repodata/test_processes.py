@@ -1,4 +1,7 @@
-"""Several processes on one cache, conda among them; and processes that are killed at any moment."""
+"""Several processes on one cache, conda among them; and processes that are killed at any moment.
+
+``ASYNCFETCH_KILLS=100`` kills that many.
+"""
 
 import os
 import random
@@ -19,7 +22,7 @@ from .scene import AGE, Served, compressed, conda_asks, contents, info, is_valid
 
 fcntl = pytest.importorskip("fcntl", reason="signals and record locks are of POSIX")
 ROOT = Path(__file__).parents[2]
-KILLS = int(os.environ.get("ASYNCFETCH_KILLS", "6"))
+KILLS = int(os.environ.get("ASYNCFETCH_KILLS", "4"))
 
 
 def keeper(folder, rounds, channel, *subdirs):
@@ -43,6 +46,7 @@ def test_two_processes_at_once_are_one_transfer(channel, folder):
     assert contents(f"{folder}/{key(channel.url + '/noarch')}.json") == data
 
 
+@pytest.mark.timeout(60 + KILLS * 10)
 def test_killed_at_any_moment_the_cache_is_valid(tmp_path):
     chance = random.Random(6)
     folder = str(tmp_path / "cache")
@@ -204,41 +208,3 @@ def test_a_state_that_is_being_written_is_waited_for(tmp_path):
         conda.communicate("\n")
         reading.join()
     assert found[0].text("etag") == "e"
-
-
-# --- memory
-
-_MEMORY = """
-import sys
-import anyio, zstandard
-import asyncfetch._client, asyncfetch.repodata._run, asyncfetch._disk.disk
-from asyncfetch import sync
-
-def resident():
-    with open("/proc/self/status") as file:
-        return {name: rest.split()[0] for name, _, rest in (line.partition(":") for line in file) if rest.split()}
-
-before = int(resident()["VmRSS"])
-(outcome,) = sync.prefetch([sys.argv[1]], ["noarch"], sys.argv[2], formats=[sys.argv[3]])
-print(outcome.status, int(resident()["VmHWM"]) - before)
-"""
-
-
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="memory is read from /proc")
-@pytest.mark.parametrize(("form", "size"), [("zst", 300_000_000), ("json", 80_000_000)])
-def test_a_large_json_takes_little_memory(tmp_path, form, size):
-    source = tmp_path / "channel" / "noarch"
-    source.mkdir(parents=True)
-    piece = b'"' + bytes(range(97, 123)) * 40_000 + b'",\n'
-    whole = b'{"x": [' + piece * (size // len(piece) + 1) + b'""]}'
-    name = "repodata.json.zst" if form == "zst" else "repodata.json"
-    (source / name).write_bytes(compressed(whole) if form == "zst" else whole)
-    command = [sys.executable, "-c", _MEMORY, str(tmp_path / "channel"), str(tmp_path / "cache"), form]
-    ran = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    status, growth = ran.stdout.split()
-    assert status == "fetched"
-    assert int(growth) < 64 * 1024  # KiB
-    (cached,) = (tmp_path / "cache").glob("????????.json")
-    assert cached.stat().st_size == len(whole)
-    for path in (cached, source / name):
-        path.unlink()  # such files are not for keeping

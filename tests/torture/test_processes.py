@@ -16,7 +16,7 @@ from asyncfetch.testing.torture._signs import look
 from ..client.scene import wait_for_note
 from .processes import Nursery, kill
 
-KILLS = int(os.environ.get("ASYNCFETCH_KILLS", "3"))  # 500 show it; each takes a twentieth of a second
+KILLS = int(os.environ.get("ASYNCFETCH_KILLS", "3"))  # 500 show it; each takes a quarter of a second
 SHARED = int(os.environ.get("ASYNCFETCH_SHARED", "200"))
 BODY = Pattern(40_000_000, seed=5)
 
@@ -32,7 +32,7 @@ def nursery():
 class FarHttp:
     """A body of 40 MB over http, and what was sent of it."""
 
-    limit = Throttle(400_000_000, 256 * 1024)
+    limit = Throttle(100_000_000, 256 * 1024)  # slow enough that what was sent was received, on a busy machine too
 
     def __enter__(self):
         self._server = HttpServer().__enter__()
@@ -105,7 +105,7 @@ def test_killed_and_resumed_again_and_again(tmp_path, nursery, far):
                 child = nursery.start([(far.url, str(to), digest)], far.settings)
                 target = before + random.randrange(200_000, len(BODY))
                 if killed < KILLS:
-                    wait_until(lambda: far.sent >= target or to.exists(), 0.5)  # noqa: B023 - used at once
+                    wait_until(lambda: far.sent >= target or to.exists(), 2.0)  # noqa: B023 - used at once
                     kill(child)
                 if nursery.wait(child) is None:
                     killed += 1
@@ -117,7 +117,7 @@ def test_killed_and_resumed_again_and_again(tmp_path, nursery, far):
             to.unlink()
         again = far.sent - due
     print(f"{killed} kills over {files} files: {again / due:.1%} of the bytes were sent again")
-    assert again <= 0.1 * due
+    assert again <= (0.1 if KILLS > 50 else 0.25) * due  # a few kills may all have met one file
 
 
 @pytest.mark.parametrize("size", [20_000, 1_200_000], ids=["small", "large"])

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 
 import aioftp
 
 from ..._model.errors import ProtocolViolation
+from ..names import ask_aside
 from ..race import race
 from ..trust import certificate_name
 from .replies import Lost
@@ -27,7 +27,7 @@ class ReplyClient(aioftp.Client):
     async def _open_connection(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect to the first address that answers, and lose no socket when cancelled."""
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await ask_aside(loop, host, port)
         sock, errors = await race(loop, [(family, place) for family, _, _, _, place in found])
         if sock is None:
             raise errors[0]

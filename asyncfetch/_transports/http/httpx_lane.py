@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from anyio import CancelScope, Lock, fail_after, to_thread
 
-from ..._model.errors import FetchError, MistakeError
+from ..._model.errors import FetchError, MistakeError, TooLarge
 from ..quiet import hush, quietly
 from ..trust import certificate_name
 from . import _httpx
+from .head import HEAD_LIMIT, HEADERS_LIMIT
 from .httpx_errors import translate
 from .httpx_reply import HttpxReply, Trace
 from .route import OF_PROXIES
@@ -83,6 +84,12 @@ class HttpxLane:
             if trace.http2:
                 await self.abandon(url)
             raise
+        raw = response.headers.raw
+        if len(raw) > HEADERS_LIMIT or sum(len(name) + len(value) + 4 for name, value in raw) > HEAD_LIMIT:
+            await response.stream.aclose()
+            if trace.http2:
+                await self.abandon(url)
+            raise TooLarge(f"the head of the answer has more than {HEADERS_LIMIT} lines or {HEAD_LIMIT} bytes", url=url)
         # beyond a tunnel it would be the host's own word
         if response.status_code == 407 and proxy is not None and url.scheme == "http" and proxy.scheme in _FORWARDING:
             await response.stream.aclose()

@@ -3,21 +3,17 @@
 A thousand fetches from one host that begin together would otherwise be a thousand lookups in a thread each. The cache
 is short because names move: it bridges a burst, it does not replace the resolver of the machine.
 
-Rules: a question to a name server that is silent cannot be taken back. It is therefore asked in a thread of our own
-that nobody waits for at the end, neither the event loop nor the interpreter: in the loop's own executor it would delay
-both, by half a minute with glibc's defaults. THREADS may be under way at a time; who is cancelled leaves at once.
+Rules: THREADS questions may be under way at a time; who is cancelled leaves at once, and the question goes on alone
+(`_transports.names`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import threading
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from ..names import ask_aside
 
 CACHE_SECONDS = 5.0
 THREADS = 32  # questions under way, those included that nobody waits for any more
@@ -74,34 +70,6 @@ class Resolver:
     def forget(self, host: str, port: int) -> None:
         """Ask anew next time: none of the addresses known answered."""
         self._known.pop((host, port), None)
-
-
-def ask_aside(
-    loop: asyncio.AbstractEventLoop, host: str, port: int, then: Callable[[], object]
-) -> asyncio.Future[list[Any]]:
-    """Call getaddrinfo in a thread that nobody has to wait for; ``then`` is called on the loop when it has ended."""
-    answer: asyncio.Future[list[Any]] = loop.create_future()
-
-    def settle(found: list[Any] | None, error: Exception | None) -> None:
-        then()
-        if answer.done():  # who asked was cancelled
-            return
-        if error is None:
-            answer.set_result(found or [])
-        else:
-            answer.set_exception(error)
-
-    def ask() -> None:
-        found, failed = None, None
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except Exception as error:  # noqa: BLE001 - raised again where it was asked for
-            failed = error
-        with suppress(RuntimeError):  # the loop was closed meanwhile
-            loop.call_soon_threadsafe(settle, found, failed)
-
-    threading.Thread(target=ask, name="asyncfetch-name", daemon=True).start()
-    return answer
 
 
 class _Lookup:

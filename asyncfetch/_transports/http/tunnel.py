@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .route import Route
 
 
+_DIRECTLY = "whoever runs it knows why; NO_PROXY or Proxies(no_proxy=...) names hosts that are reached directly"
+
+
 async def open_tunnel(connection: Connection, route: Route, url: Url) -> asyncio.Transport:
     """Ask the proxy at the other end for a tunnel to the route's host; give the transport that leads through it.
 
@@ -56,9 +59,11 @@ def refusal(status: int, headers: list[tuple[str, str]], proxy: Url, url: Url) -
             hint=PROXY_CREDENTIALS,
         )
     if status == 403:
-        return AccessDenied(f"the proxy `{proxy}` does not allow it", url=url, status=status)
+        return AccessDenied(f"the proxy `{proxy}` does not allow it", url=url, status=status, hint=_DIRECTLY)
     if status in (429, 503):
         after = next((value for name, value in headers if name == "retry-after"), "")
         seconds = float(after) if after.isascii() and after.isdigit() else None
         return Busy(f"the proxy `{proxy}` answered {status}", url=url, status=status, retry_after=seconds)
-    return ConnectFailed(f"the proxy `{proxy}` answered {status} when asked for a tunnel", url=url, status=status)
+    return ConnectFailed(
+        f"the proxy `{proxy}` answered {status} when asked for a tunnel", url=url, status=status, hint=_DIRECTLY
+    )

@@ -51,6 +51,7 @@ def _version(server, number):
     return channel
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # the loop that counts is the one of the processes
 async def test_two_processes_at_once_and_one_after_them(tmp_path):
     with HttpServer() as server:
         channel = _version(server, 0)
@@ -65,9 +66,8 @@ async def test_two_processes_at_once_and_one_after_them(tmp_path):
 
 
 @pytest.mark.timeout(60 + KILLS * 10)
-async def test_killed_at_random(tmp_path, anyio_backend_name):
-    if anyio_backend_name == "trio":
-        pytest.skip("the loop that counts is the one of the process that is killed")
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_killed_at_random(tmp_path):
     chance = random.Random(7)
     killed = 0
     with HttpServer() as server:

@@ -15,6 +15,7 @@ from asyncfetch import (
     Request,
     TimedOut,
     Timeouts,
+    TooLarge,
     Trust,
     Untrusted,
     Url,
@@ -234,3 +235,17 @@ async def test_a_cut_body_under_tls(https_server, make, get, ca_file):
     file = https_server.serve("/a", DATA, faults=[Cut(at=100_000)])
     with pytest.raises(Interrupted):
         await get(make(trust=Trust(verify=ca_file)), file.url)
+
+
+@pytest.mark.parametrize("headers", [129, 1])
+async def test_a_head_is_bounded_on_every_lane(http_server, make, headers):
+    size = 10 if headers > 1 else 70_000
+    extra = tuple((f"X-{number}", "x" * size) for number in range(headers))
+    http_server.serve("/large", DATA, always=[ExtraHeaders(extra)])
+    small = http_server.serve("/small", DATA, always=[ExtraHeaders(tuple((f"X-{n}", "x" * 400) for n in range(100)))])
+    transport = make()
+    with pytest.raises((TooLarge, ProtocolViolation)):
+        async with transport.open(Request(Url(http_server.url("/large")))):
+            pass
+    async with transport.open(Request(Url(small.url))) as body:
+        assert body.size == len(DATA)

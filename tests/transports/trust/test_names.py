@@ -1,5 +1,7 @@
 """Names as people write them and as certificates have them: the root's dot is none of a certificate's business."""
 
+import asyncio
+
 import pytest
 
 from asyncfetch import Client, Retry, Settings, Trust, Untrusted
@@ -17,6 +19,8 @@ DATA = b"hello"
 async def test_the_dot_of_the_root(everywhere, certificate_authority, ca_file, anyio_backend_name, lane, host, trusted):
     if (lane, anyio_backend_name) == ("wire", "trio"):
         pytest.skip("the wire lane is asyncio's")
+    if lane == "httpx" and anyio_backend_name == "asyncio" and "uvloop" in str(type(asyncio.get_running_loop())):
+        pytest.skip("uvloop looks names up by itself, out of this test's reach")
     settings = Settings(trust_env=False, trust=Trust(verify=ca_file), retry=Retry(attempts=1))
     tls = certificate_authority.server_context("h.example")
     ftp = FtpServer(tls=certificate_authority, certificate={"names": ("h.example",)})

@@ -176,32 +176,36 @@ async def test_a_silent_name_server_does_not_hold_who_is_cancelled(silence, anyi
         assert group.cancel_scope.cancelled_caught
 
 
+@pytest.mark.parametrize("scheme", ["http", "ftp"])
 @pytest.mark.parametrize("library", ["asyncio", "trio"])
-def test_a_silent_name_server_does_not_hold_the_process(library):
+def test_a_silent_name_server_does_not_hold_the_process(library, scheme):
     code = """
-        import anyio, asyncfetch, socket, sys, time
-        real = socket.getaddrinfo
+        import anyio, asyncfetch, socket, sys, threading, time
+
+        real, asked = socket.getaddrinfo, threading.Event()
 
         def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
-            if host == "silent.invalid" and not flags & socket.AI_NUMERICHOST:
+            if host in ("silent.invalid", b"silent.invalid") and not flags & socket.AI_NUMERICHOST:
+                asked.set()
                 time.sleep(600)
             return real(host, port, family, type, proto, flags)
 
         socket.getaddrinfo = getaddrinfo
 
         async def main():
-            settings = asyncfetch.Settings(trust_env=False, timeouts=asyncfetch.Timeouts(total=0.2))
-            await asyncfetch.read("http://silent.invalid/", settings=settings)
+            settings = asyncfetch.Settings(trust_env=False, timeouts=asyncfetch.Timeouts(connect=None))
+            async with asyncfetch.Client(settings=settings) as client, anyio.create_task_group() as group:
+                group.start_soon(client.read, f"{sys.argv[2]}://silent.invalid/a")
+                print("asked", await anyio.to_thread.run_sync(asked.wait, 20))
+                group.cancel_scope.cancel()
 
-        try:
-            anyio.run(main, backend=sys.argv[1])
-        except asyncfetch.TimedOut:
-            print("timed out")
+        anyio.run(main, backend=sys.argv[1])
+        print("over")
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), library], capture_output=True, check=False, timeout=25
+        [sys.executable, "-c", textwrap.dedent(code), library, scheme], capture_output=True, check=False, timeout=25
     )
-    assert done.stdout == b"timed out\n", done.stderr
+    assert done.stdout == b"asked True\nover\n", done.stderr
 
 
 # -- other libraries
