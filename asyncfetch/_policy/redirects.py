@@ -2,8 +2,8 @@
 
 Rules:
 
-* Only 301, 302, 303, 307 and 308 with one Location, of bounded length, lead anywhere; all of them repeat the GET or HEAD
-  that was made.
+* Only 301, 302, 303, 307 and 308 with one Location, of bounded length, lead anywhere; all of them repeat the GET or
+  HEAD that was made.
 * http and https lead to http and https only; https leads to http only when a digest of the whole will be checked.
 * What a Location says about user and password is ignored: a server does not choose as whom we come.
 * Once the origin (scheme, host, port) is another one, the caller's headers and the credentials of the URL stay behind,
