@@ -1,4 +1,4 @@
-"""One short question to one source, asked as often as the settings allow: stat, and the opening of a stream.
+"""One short question to one source, asked as often as the settings allow: stat, the opening of a stream, of a listing.
 
 The same policy as for a transfer, without a sink: there is no mirror to turn to. ``Timeouts.total`` bounds what is
 waited for the source and for our turn, pauses included; the time that a reader takes in between is the reader's own.
@@ -17,8 +17,9 @@ from ._model.errors import Attempt, Busy, FetchError, TimedOut
 from ._policy.attempts import Attempts
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 
+    from ._model.exchange import Entry
     from ._model.ports import Transport
     from ._model.url import Url
     from ._surroundings import Surroundings
@@ -86,16 +87,6 @@ class Asking:
                 around.hosts.went_well(self._url, 0, 0.0)
                 return answer
 
-    async def enter(self) -> None:
-        """Take a place at the gate, after the cool-down of the host if there is one."""
-        while True:
-            try:
-                return await self._around.gates.enter(self._url.origin)
-            except Cooling as error:
-                error.url = str(self._url)
-                if not await self._waited(error):
-                    raise
-
     async def _waited(self, error: FetchError) -> bool:
         """Wait for the end of a cool-down, in which nothing was asked; False for what is none, or costs a try."""
         if not isinstance(error, Cooling) or error.pauses >= self._around.settings.retry.attempts:
@@ -133,3 +124,26 @@ class Asking:
         finally:
             if not keep:
                 gates.leave(origin)
+
+
+async def listed(around: Surroundings, transport: Transport, url: Url) -> AsyncGenerator[Entry, None]:
+    """List what is below a URL; tried again until there is a first entry. Close it in the task that began it."""
+    asking = Asking(around, transport, url)
+
+    async def begin(transport: Transport) -> tuple[AsyncIterator[Entry], Entry | None]:
+        entries = transport.list(url)
+        return entries, await anext(entries, None)
+
+    with asking.bounded():
+        entries, entry = await asking.answer(begin, keep_place=True)
+    try:
+        while entry is not None:
+            yield entry
+            with asking.bounded():
+                entry = await anext(entries, None)
+    finally:
+        try:
+            if hasattr(entries, "aclose"):
+                await entries.aclose()
+        finally:
+            around.gates.leave(url.origin)

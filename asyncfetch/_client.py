@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
-from ._asking import Asking
+from ._asking import Asking, listed
 from ._batch import Batch
 from ._disk.disk import Disk
 from ._flights import Flights
@@ -232,27 +232,15 @@ class Client:
             return await asking.answer(lambda transport: transport.stat(request))
 
     async def list(self, url: str | Url) -> AsyncGenerator[Entry, None]:
-        """List what is below a URL: s3, ftp and file. Raises UnsupportedScheme for the others."""
+        """List what is below a URL: s3, ftp and file. Raises UnsupportedScheme for the others.
+
+        What fails before the first entry is tried again as the settings say.
+        """
         self._ready()
         parsed = Url.of(url)
-        transport = await self._transport(parsed)
-        asking = Asking(self._around, transport, parsed)
-        with asking.bounded():
-            await asking.enter()
-        try:
-            entries = transport.list(parsed)
-            try:
-                while True:
-                    with asking.bounded():
-                        entry = await anext(entries, None)
-                    if entry is None:
-                        return
-                    yield entry
-            finally:
-                if hasattr(entries, "aclose"):
-                    await entries.aclose()
-        finally:
-            self._gates.leave(parsed.origin)
+        async with aclosing(listed(self._around, await self._transport(parsed), parsed)) as entries:
+            async for entry in entries:
+                yield entry
 
     # --- below
 

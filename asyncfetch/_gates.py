@@ -115,8 +115,11 @@ class Gates:
         return self._per_host if troubled is None else troubled.places
 
     def room(self, host: Host) -> int:
-        """Give the number of places that are free for a host now; 0 while it is left alone or others wait."""
-        if self._waiting or self.cool_until(host):
+        """Give the number of places that are free for a host now; 0 while it is left alone or others wait for it.
+
+        Those who wait for another host are not kept from a place: `is_crowded` tells when they are.
+        """
+        if host in self._waiting or self.cool_until(host):
             return 0
         return max(0, min(self._free, self.places(host) - self._busy.get(host, 0)))
 

@@ -76,6 +76,4 @@ async def main(url: str, to: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    run(main, sys.argv[1], sys.argv[2])
+    sys.exit(run(main, *sys.argv[1:]) if len(sys.argv) == 3 else __doc__)

@@ -73,6 +73,13 @@ class Cached:
             sync_directory(os.path.dirname(self.path))
         return True
 
+    def note(self, change: Callable[[State], None]) -> None:
+        """Change what the state says of the source, whatever file there is, if any. Raises OSError."""
+        with self._locked() as lock:
+            state = self._read() or State()
+            change(state)
+            self._write(state, lock, durable=False)
+
     def mark(self, change: Callable[[State], None]) -> bool:
         """Change the state of the file that is there; False when it is not the one that the state is about."""
         with self._locked() as lock:

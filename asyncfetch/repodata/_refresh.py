@@ -129,7 +129,7 @@ class Refresh:
             return await self._ask(part, url, form, is_own=is_own)
         if is_own:
             self._learn(form, present=True)
-        await self._replace(part, landed, validator, cache_control)
+        await self._replace(part, landed, validator, cache_control, None if is_own else str(url))
         return Status.FETCHED
 
     async def _land(self, part: Part, body: Body, url: Url, form: str) -> Landed:
@@ -178,7 +178,12 @@ class Refresh:
         return await to_thread.run_sync(self._cached.mark, change)
 
     async def _replace(
-        self, part: Part, landed: Landed | None, validator: Validator | None, cache_control: str | None
+        self,
+        part: Part,
+        landed: Landed | None = None,
+        validator: Validator | None = None,
+        cache_control: str | None = None,
+        mirror: str | None = None,
     ) -> None:
         """Put the part in place; nothing ``landed`` in one that stands in for a file that is not there."""
         blake2 = None if landed is None else landed.blake2
@@ -188,7 +193,7 @@ class Refresh:
 
             def change(state: State) -> None:
                 state.replaced(facts, time.time_ns(), url=self._place.public, blake2=blake2)
-                state.validated(validator, cache_control)
+                state.validated(validator, cache_control, mirror=mirror)
                 self._note(state)
 
             self._cached.replace(part.path, facts, change, durable=self._client.settings.durable)
@@ -205,7 +210,7 @@ class Refresh:
             os.write(part.descriptor, EMPTY)
 
         await to_thread.run_sync(write)
-        await self._replace(part, None, None, None)
+        await self._replace(part)
         return Status.ABSENT
 
     def _note(self, state: State) -> None:

@@ -114,7 +114,8 @@ class Run:
             failure.__cause__ = error
             log.exception("an unexpected error ended the refresh of %s", place.urls[0])
         else:
-            telling.finished(one.transferred, unchanged=status is Status.UNCHANGED)
+            if status is not Status.ABSENT:  # there is no file to tell of
+                telling.finished(one.transferred, unchanged=status is Status.UNCHANGED)
             self.outcomes[place.key] = replace(_outcome(place, cached, status), bytes_transferred=one.transferred)
             return
         telling.failed(failure)

@@ -28,6 +28,7 @@ _SECOND = 10**9  # in ns
 _SKEW = 60 * _SECOND  # a check that lies further in the future than this was made by a wrong clock
 _OURS = "asyncfetch"  # the key under which we keep the whole validator; conda has tag and date alone
 _OUTDATED = "outdated"  # within it: tag and date that were those of an earlier file
+_MIRROR = "mirror"  # within it: the folder, where that was not the channel's own
 
 
 class Facts(NamedTuple):
@@ -93,15 +94,19 @@ class State:
         return int(found[1]) if found else 0
 
     def validator(self, source: str) -> Validator | None:
-        """Give what to ask ``source`` conditionally with; None when nothing is known."""
+        """Give what to ask ``source``, a file's URL, conditionally with; None when nothing is known.
+
+        What came from a mirror says nothing to others: a date of its own may be later than their newest file.
+        """
         etag, modified = self.text("etag") or None, self.text("mod") or None
         ours = self.data.get(_OURS)
         if (etag is None and modified is None) or ours == {_OUTDATED: [etag, modified]}:
             return None
         whole = Validator.from_json(ours)
-        if whole is not None and (whole.etag, whole.modified) == (etag, modified):  # nobody else wrote since
-            return whole
-        return Validator(source, etag, modified)
+        if whole is None or (whole.etag, whole.modified) != (etag, modified):  # somebody else wrote since
+            return Validator(source, etag, modified)
+        assert isinstance(ours, dict)  # it was read from it
+        return whole if ours.get(_MIRROR, _folder(source)) == _folder(source) else None
 
     # --- formats
 
@@ -142,12 +147,15 @@ class State:
         if blake2 is not None:
             self.data.update(dict.fromkeys(_HASHES, blake2))
 
-    def validated(self, validator: Validator | None, cache_control: str | None) -> None:
-        """Note what the source said that proves the file current later on, and how long it need not be asked."""
+    def validated(self, validator: Validator | None, cache_control: str | None, *, mirror: str | None = None) -> None:
+        """Note what the source said that proves the file current later on, and how long it need not be asked.
+
+        ``mirror`` is the URL of the file, masked, where it did not come from the channel's own source.
+        """
         self.data["cache_control"] = cache_control or ""
         if validator is not None:
             self.data.update(mod=validator.modified or "", etag=validator.etag or "")
-            self.data[_OURS] = validator.to_json()
+            self.data[_OURS] = validator.to_json() | ({} if mirror is None else {_MIRROR: _folder(mirror)})
 
     def patched(self, blake2: str) -> None:
         """Note that the file was patched: ``blake2`` is its hash now. The validators stay, as they do with conda.
@@ -176,6 +184,10 @@ class State:
     def mapping(self) -> Mapping[str, Any]:
         """Everything, as the file has it."""
         return self.data
+
+
+def _folder(url: str) -> str:
+    return url.rpartition("/")[0]
 
 
 def _moment(text: object) -> datetime | None:

@@ -36,6 +36,15 @@ def test_a_line_for_each_subdir_and_where_it_is(run, channel, tmp_path):
     assert len(channel.asked) == 4
 
 
+def test_a_subdir_that_is_not_there_is_no_file(run, channel, tmp_path):
+    channel.publish("noarch")
+    subdirs = ["--subdir", "noarch", "--subdir", "win-64"]
+    ended = run("repodata", channel.url, *subdirs, "--cache-dir", tmp_path)
+    assert ended.out.splitlines()[1] == f"absent     -  {channel.url}/win-64"
+    assert ended.err.startswith("asyncfetch: 1 file, ")
+    assert ended.status == 0
+
+
 def test_as_json(run, channel, tmp_path):
     channel.publish("noarch")
     channel.publish("osx-64", always=[Status(403)])

@@ -1,5 +1,7 @@
 """Questions without a sink: what may be waited for an answer, a stream or a listing is bounded in all."""
 
+from contextlib import aclosing
+
 import anyio
 import pytest
 
@@ -64,8 +66,9 @@ async def test_so_may_a_stream_its_readers_time_not_counted(fault):
 async def test_so_may_a_listing_and_what_is_done_with_its_entries_is_not_counted():
     class Slow(MemoryTransport):
         async def list(self, url):
-            async for entry in super().list(url):
-                yield entry
+            async with aclosing(super().list(url)) as entries:
+                async for entry in entries:
+                    yield entry
             await anyio.sleep_forever()
 
     far = Slow()
@@ -88,3 +91,33 @@ async def test_without_a_limit_what_the_source_says_is_what_is_raised():
         with pytest.raises(Interrupted):
             await opened(one, page.url)
         await idle(one)
+
+
+async def test_a_listing_is_tried_again_before_its_first_entry_only():
+    class Failing(MemoryTransport):
+        lists = 0
+
+        async def list(self, url):
+            self.lists += 1
+            if self.lists < 3:
+                raise ConnectFailed("no", url=url)
+            async with aclosing(super().list(url)) as entries:
+                async for entry in entries:
+                    yield entry
+            raise Interrupted("cut", url=url)
+
+    far = Failing()
+    for name in ("/a", "/b"):
+        far.publish(name, b"")
+    names = []
+    async with client(far) as one:
+        with pytest.raises(Interrupted):
+            async for entry in one.list(far.url("/")):
+                names.append(entry.name)
+        await idle(one)
+        far.lists = 0
+        async with aclosing(one.list(far.url("/"))) as entries:
+            assert (await anext(entries)).name == "a"
+        await idle(one)
+    assert names == ["a", "b"]
+    assert far.lists == 3

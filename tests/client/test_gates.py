@@ -357,3 +357,29 @@ def test_who_said_it_is_left_alone():
     gates.failed(Url.of("http://near/"), Busy("no", status=502, retry_after=7), 0.0)
     assert gates.cool_until(("http", "near", 80)) == 7
     assert repr(gates).endswith("2 hosts left alone>")
+
+
+@pytest.mark.anyio
+async def test_room_is_what_nobody_waits_for():
+    gates = Gates(Limits(total=4, per_host=2), lambda: 0.0, RETRY, lambda: 0.0)
+    here, there = HOSTS[:2]
+    assert [gates.room(host) for host in (here, there)] == [2, 2]
+    await gates.enter(here)
+    await gates.enter(here)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(gates.enter, here)
+        await _settle()
+        assert gates.room(here) == 0
+        assert gates.room(there) == 2, "who waits for one host holds up no other"
+        assert not gates.is_crowded(there)
+        assert gates.is_crowded(here)
+        assert not gates.enter_now(here)
+        assert gates.enter_now(there)
+        assert gates.enter_now(there)
+        assert gates.room(there) == 0
+        assert gates.is_crowded(there), "there is no place left for who waits, wherever it becomes free"
+        gates.leave(there)
+        gates.leave(here)
+    assert gates._busy == {here: 2, there: 1}
+    gates.cool(there, 10.0)
+    assert gates.room(there) == 0

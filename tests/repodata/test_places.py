@@ -49,6 +49,24 @@ async def test_a_mirror_serves_when_the_channel_does_not(channel, folder, elsewh
     assert taught is (False if trouble == Answers(404) else None)  # a mirror without zst says nothing of the channel
 
 
+async def test_the_date_of_a_mirror_is_nothing_to_ask_the_channel_with(channel, folder, elsewhere):
+    """It was copied late, and is old: what the channel has is newer, and has an earlier date."""
+    main, mirror = channel, Served(elsewhere)
+    told = {"etag": None, "forms": ["json"]}
+    new = main.publish("linux-64", repodata(count=9), last_modified="Tue, 14 Nov 2023 09:59:00 GMT", **told)
+    main.files["linux-64", "json"].always = (Answers(503),)
+    old = mirror.publish("linux-64", last_modified="Tue, 14 Nov 2023 10:00:00 GMT", **told)
+    both = Channel(main.url, mirrors=[mirror.url])
+    (outcome,) = await refresh(both, ["linux-64"], folder, ttl=0, formats=["json"])
+    assert (outcome.status, read(outcome)) == ("fetched", old)
+    (outcome,) = await refresh(both, ["linux-64"], folder, ttl=0, formats=["json"])
+    assert outcome.status == "unchanged"  # the mirror knows its own date
+    main.files["linux-64", "json"].always = ()
+    for status in ("fetched", "unchanged"):
+        (outcome,) = await refresh(both, ["linux-64"], folder, ttl=0, formats=["json"])
+        assert (outcome.status, read(outcome)) == (status, new)
+
+
 async def test_a_subdir_is_absent_only_when_everybody_says_so(channel, folder, elsewhere):
     main, mirror = channel, Served(elsewhere)
     (outcome,) = await refresh(Channel(main.url, mirrors=[mirror.url]), ["linux-64"], folder)

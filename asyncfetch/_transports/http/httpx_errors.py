@@ -50,6 +50,7 @@ _KINDS: dict[str, tuple[type[FetchError], str]] = {
     "StreamError": (Interrupted, "the body was read out of turn"),
     "InvalidURL": (MistakeError, "httpx does not take the URL"),
 }
+_SAYING_WHY = frozenset({"401", "403", "407", "429", "503"})  # statuses of a proxy, asked for a tunnel
 _QUOTED = re.compile(r":? *(bytearray\()?b['\"]")
 # what h11 and h2 say when the far end went away, which is no violation: asking again may do
 _GONE = ("disconnected", "closed connection", "ConnectionTerminated", "StreamReset", "GOAWAY", "connection closed")
@@ -81,7 +82,7 @@ def translate(
     elif kind is MistakeError and http2 and type(error).__name__ == "LocalProtocolError":
         # h2 blames us for using a stream that the far end has just closed
         kind, reason = Interrupted, "the connection ended early"
-    elif proxy is not None and type(error).__name__ == "ProxyError" and said[:3] in {"403", "407", "429", "503"}:
+    elif proxy is not None and type(error).__name__ == "ProxyError" and said[:3] in _SAYING_WHY:
         return refusal(int(said[:3]), [], proxy, url)
     if proxy is not None and type(error).__name__ == "ProxyError" and _unknown_to_socks(proxy, said):
         return refusal(407, [], proxy, url)

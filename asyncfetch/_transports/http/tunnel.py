@@ -22,7 +22,7 @@ _DIRECTLY = "whoever runs it knows why; NO_PROXY or Proxies(no_proxy=...) names 
 async def open_tunnel(connection: Connection, route: Route, url: Url) -> asyncio.Transport:
     """Ask the proxy at the other end for a tunnel to the route's host; give the transport that leads through it.
 
-    Raises AccessDenied (407 and 403), Busy (429, 503), ConnectFailed, Interrupted and ProtocolViolation.
+    Raises AccessDenied (401, 403 and 407), Busy (429, 503), ConnectFailed, Interrupted and ProtocolViolation.
     """
     proxy = route.proxy
     assert proxy is not None
@@ -49,7 +49,7 @@ async def open_tunnel(connection: Connection, route: Route, url: Url) -> asyncio
 
 def refusal(status: int, headers: list[tuple[str, str]], proxy: Url, url: Url) -> FetchError:
     """Say what a proxy means that does not lead there."""
-    if status == 407:
+    if status in (401, 407):  # tinyproxy 1.11 says 401 to credentials that are wrong
         return AccessDenied(
             f"the proxy `{proxy}` wants other credentials"
             if proxy.userinfo

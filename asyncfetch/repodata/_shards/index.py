@@ -93,7 +93,7 @@ class IndexFile:
             try:
                 if self._terms.offline and source.scheme != "file":
                     raise Offline("its source is not on this machine", url=self.place.file(number, INDEX))
-                status = await self._ask(client, self.place.file(number, INDEX))
+                status = await self._ask(client, number)
                 if self._was_absent:
                     await self._learn(number, present=True)
                 return Found(status, self._held, transferred=self._transferred)
@@ -124,7 +124,8 @@ class IndexFile:
             log.info("the index that was held is of no use: %s", error)
             return None
 
-    async def _ask(self, client: Client, url: Url) -> Status:
+    async def _ask(self, client: Client, number: int) -> Status:
+        url = self.place.file(number, INDEX)
         unless = None if self._held is None else self._state.validator(str(url))
         async with client.open(url, unless=unless) as body:
             is_same = body.answer is Answer.UNCHANGED
@@ -136,7 +137,8 @@ class IndexFile:
             return Status.UNCHANGED
         self._held = await to_thread.run_sync(read_index, data, url)
         try:
-            await self._keep(data, validator, cache_control, durable=client.settings.durable)
+            mirror = str(url) if number else None
+            await self._keep(data, validator, cache_control, mirror, durable=client.settings.durable)
         except OSError as error:
             log.warning("the index of %s could not be kept: %s", url, error)
         return Status.FETCHED
@@ -151,7 +153,13 @@ class IndexFile:
         return bytes(data)
 
     async def _keep(
-        self, data: bytes, validator: Validator | None, cache_control: str | None, *, durable: bool
+        self,
+        data: bytes,
+        validator: Validator | None,
+        cache_control: str | None,
+        mirror: str | None,
+        *,
+        durable: bool,
     ) -> None:
         """Put the index into the cache folder, with its state."""
         await to_thread.run_sync(partial(os.makedirs, os.path.dirname(self._cached.path), exist_ok=True))
@@ -167,20 +175,20 @@ class IndexFile:
                 def change(state: State) -> None:
                     blake2 = hashlib.blake2b(data, digest_size=32).hexdigest()
                     state.replaced(facts, time.time_ns(), url=f"{self.place.public}/{INDEX}", blake2=blake2)
-                    state.validated(validator, cache_control)
+                    state.validated(validator, cache_control, mirror=mirror)
 
                 self._cached.replace(part.path, facts, change, durable=durable)
 
             await to_thread.run_sync(commit)
 
     async def _learn(self, number: int, *, present: bool) -> None:
-        """Note beside the repodata.json, where there is one, whether the channel has shards."""
+        """Note beside the repodata.json, there or not, whether the channel has shards."""
         if number != 0:
             return
 
         def note() -> None:
-            if self._whole.facts() is not None:  # what is not there has no state
-                self._whole.mark(lambda state: state.learn("shards", present=present, now=datetime.now(UTC)))
+            os.makedirs(os.path.dirname(self._whole.path), exist_ok=True)
+            self._whole.note(lambda state: state.learn_now("shards", present=present))
 
         try:
             await to_thread.run_sync(note)

@@ -59,7 +59,7 @@ class Places:
             self._ftp = stack.enter_context(FtpServer())
             ca_file = authority.write(os.path.join(self._folder, "ca.pem"))
             self.settings = Settings(
-                retry=Retry(attempts=8, backoff=0.01, backoff_max=0.05, retry_after_max=0.02),
+                retry=Retry(attempts=8, backoff=0.0, retry_after_max=0.02),
                 timeouts=Timeouts(connect=10.0, read=1.5, stall=(1_000, 0.7)),
                 limits=Limits(total=64, per_host=32),
                 trust=Trust(verify=ca_file),

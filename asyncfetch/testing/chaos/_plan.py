@@ -10,8 +10,8 @@ from ..pattern import Pattern
 from ._faults import CHANGE, CHANGED_ENDS, choose
 
 SCHEMES = ("http", "https", "s3", "ftp")
-_SIZES = ((0, 0), (1, 20), (1_000, 20_000), (20_000, 300_000), (300_000, 3_000_000))
-_OFTEN = (1, 4, 50, 30, 15)
+_SIZES = ((0, 0), (1, 20), (1_000, 20_000), (20_000, 300_000), (300_000, 3_000_000), (4_300_000, 7_000_000))
+_OFTEN = (1, 4, 50, 29, 14, 2)
 _SEEDS = 8  # different bodies
 _MOST = 3  # mishaps of one source: fewer than a source is asked again, so that being asked too often ends none
 

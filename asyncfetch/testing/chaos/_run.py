@@ -10,12 +10,15 @@ import anyio
 
 from ..._client import Client
 from ..._disk.note import read_note
+from ..._hosts import Hosts
 from ..._model.errors import FetchError
 from ..._model.fetch import Fetch, Result
 from ._places import Places
 from ._plan import plan
 
 if TYPE_CHECKING:
+    from ..._model.exchange import Held
+    from ..._model.url import Url
     from ..pattern import Pattern
     from ._places import Published
     from ._plan import Plan
@@ -23,6 +26,13 @@ if TYPE_CHECKING:
 
 _PATIENCE = 60.0  # seconds after which a fetch hangs: its worst plan takes a few
 _OLD = b"what was there before"
+
+
+class _AsPlanned(Hosts):
+    """Has sources asked in the order of the plan: which host did better until now is not the seed's to say."""
+
+    def order(self, sources: tuple[Url, ...], held: Held, *, provable: bool) -> tuple[Url, ...]:  # noqa: ARG002 - a port
+        return sources
 
 
 class Run:
@@ -39,6 +49,8 @@ class Run:
         self._numbers = numbers[::-1]
         with Places(self._folder) as self._places:
             async with Client(settings=self._places.settings) as self._client, anyio.create_task_group() as tasks:
+                around = self._client._around  # noqa: SLF001 - what the order of sources is asked of
+                around.hosts = _AsPlanned(around.gates, around.clock, paced=False)
                 for _ in range(width):
                     tasks.start_soon(self._work)
 

@@ -15,6 +15,7 @@ from asyncfetch import (
     Settings,
     Url,
 )
+from asyncfetch.repodata import prefetch
 from asyncfetch.repodata._channels import key_for
 from asyncfetch.testing import Corrupt, Status
 
@@ -51,6 +52,19 @@ async def test_absence_is_remembered_beside_the_repodata(server, tmp_path):
     (records,) = await get(server, tmp_path, subdirs=["linux-64"])
     check(records, channel)
     assert json.loads(state.read_text())["has_shards"]["value"] is True
+
+
+async def test_absence_is_remembered_where_there_is_no_repodata(server, tmp_path):
+    for _ in range(2):
+        (records,) = await get(server, tmp_path / "cache", subdirs=["linux-64"])
+        assert records.status == "absent"
+    assert len(server.requests) == 1
+    data = b'{"packages": {}}'
+    server.serve("/c/linux-64/repodata.json", data)
+    (outcome,) = await prefetch([server.url("/c")], ["linux-64"], tmp_path / "cache")
+    assert (outcome.status, (tmp_path / "cache" / outcome.path).read_bytes()) == ("fetched", data)
+    (records,) = await get(server, tmp_path / "cache", subdirs=["linux-64"])
+    assert (records.status, len(server.requests)) == ("absent", 3)
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])

@@ -209,11 +209,9 @@ async def test_an_auth_that_names_the_url(http_server, make, get):
 
 
 async def test_a_url_that_httpx_does_not_take(http_server, make, get):
-    auth = httpx.DigestAuth("me", "pw")
-    transport = make(auth={http_server.url("/"): auth, "http://xn--a/": auth})
-    for url in (http_server.url("/" + "x" * 70_000), "http://xn--a/"):
-        with pytest.raises(MistakeError, match="httpx does not take this URL"):
-            await get(transport, url)
+    transport = make(auth={http_server.url("/"): httpx.DigestAuth("me", "pw")})
+    with pytest.raises(MistakeError, match="httpx does not take this URL"):
+        await get(transport, http_server.url("/" + "x" * 70_000))
 
 
 async def test_a_user_that_basic_cannot_carry_is_named_with_the_url(http_server, make, get):

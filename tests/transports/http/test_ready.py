@@ -1,12 +1,13 @@
 """The last question before a request is written (``Request.ready``): no lane sends what is not to be sent now."""
 
-import httpx
 import pytest
 
 from asyncfetch import AccessDenied, Busy, Request, Url
+from asyncfetch._transports.http import _httpx
 from asyncfetch.testing import HttpServer, Redirect, RequireBasic
 
 pytestmark = pytest.mark.anyio
+httpx = _httpx.load()
 
 
 @pytest.fixture

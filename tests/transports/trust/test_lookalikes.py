@@ -10,6 +10,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from asyncfetch import Bearer, Client, FetchError, InvalidUrl, Retry, Settings
+from asyncfetch._transports.http import _httpx
 from asyncfetch.testing import HttpServer, Redirect, RequireBasic
 
 from .places import keyring
@@ -57,13 +58,11 @@ def bearer_store(folder, port):
 
 
 def httpx_auth(folder, port):
-    httpx = pytest.importorskip("httpx")
-    return {"auth": {f"http://{HOST}:{port}/private": httpx.BasicAuth("me", SECRET)}}
+    return {"auth": {f"http://{HOST}:{port}/private": _httpx.load().BasicAuth("me", SECRET)}}
 
 
 def digest_auth(folder, port):
-    httpx = pytest.importorskip("httpx")
-    return {"auth": {f"http://{HOST}:{port}/private": httpx.DigestAuth("me", SECRET)}}
+    return {"auth": {f"http://{HOST}:{port}/private": _httpx.load().DigestAuth("me", SECRET)}}
 
 
 def ring(folder, port):
