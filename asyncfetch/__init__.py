@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     )
     from ._model.events import (
         Advanced as Advanced,
+        Event as Event,
         Failed as Failed,
         Finished as Finished,
         Retrying as Retrying,
@@ -112,6 +113,7 @@ _HOMES = {
     "Digest": "_model.digest",
     "DigestMismatch": "_model.errors",
     "Entry": "_model.exchange",
+    "Event": "_model.events",
     "Failed": "_model.events",
     "Fetch": "_model.fetch",
     "FetchError": "_model.errors",

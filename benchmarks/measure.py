@@ -159,7 +159,10 @@ _LEAVE_NOTHING = {"hash_alone", "link_alone", "ours_queue"}
 
 
 def processes(commands: dict[str, list[str]], rounds: int, before: Callable[[], None]) -> dict[str, Series]:
-    """Time whole processes from start to end, in turns; ``before`` each one outside the clock."""
+    """Time whole processes from start to end, in turns; ``before`` each one outside the clock.
+
+    What a process prints is what it timed itself: seconds, or seconds, CPU seconds and bytes.
+    """
     series = {name: Series(name) for name in commands}
     for number in range(rounds):
         names = list(commands)
@@ -172,6 +175,6 @@ def processes(commands: dict[str, list[str]], rounds: int, before: Callable[[], 
             if ended.returncode:
                 series[name].failed = ended.stderr.strip()[-500:]
             else:
-                told = float(ended.stdout) if ended.stdout.strip() else wall  # what it timed itself, if it did
-                series[name].samples.append(Sample(told, 0.0, 0, load))
+                told, cpu, memory, *_ = [*map(float, ended.stdout.split() or [wall]), 0.0, 0.0]
+                series[name].samples.append(Sample(told, cpu, int(memory), load))
     return series

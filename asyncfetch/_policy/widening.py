@@ -11,8 +11,9 @@ from __future__ import annotations
 WINDOW = 0.4  # seconds over which bytes are counted
 STEADY = 1.4  # times the window before, and bytes come no longer faster: servers that limit a rate send in bursts
 PATIENCE = 3.0  # seconds after which what never becomes steady is taken as it is, and a trial ends
-GAIN = 0.15  # of the share that new connections would bring if each were limited by itself; who doubles them as long as
-# that is gained ends with 0.87 of the line or more
+# of the share that new connections would bring if each were limited by itself: doubling them until less is gained ends
+# at 1 / (1 + GAIN) of the line or above
+GAIN = 0.15
 AT_ONCE = 0.5  # the same, before the trial is over
 WORTH = 3.0  # seconds that the rest takes at least, for another connection to be tried
 REST = 5.0  # seconds until the next try after one in vain; doubles each time

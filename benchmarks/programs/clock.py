@@ -59,13 +59,9 @@ def measured(
     job = Job.read(sys.argv[1])
     if job.warm:
         fetch(job, job.warm)
-    _forget_peak()
-    before = _memory("VmRSS")
-    cpu, began = _cpu(), time.perf_counter()
+    stop = start_clock()
     fetch(job, job.items)
-    wall = time.perf_counter() - began
-    cpu = _cpu() - cpu
-    grown = _memory("VmHWM") - before
+    wall, cpu, grown = stop()
     told: dict[str, Any] = {
         "wall": wall,
         "cpu": cpu,
@@ -74,6 +70,19 @@ def measured(
         "verifies": verifies,
     }
     print(json.dumps(told))
+
+
+def start_clock() -> Callable[[], tuple[float, float, int]]:
+    """Start the clock; what is given stops it, and says seconds, CPU seconds and bytes of memory at the peak."""
+    _forget_peak()
+    before = _memory("VmRSS")
+    cpu, began = _cpu(), time.perf_counter()
+
+    def stop() -> tuple[float, float, int]:
+        wall = time.perf_counter() - began
+        return wall, _cpu() - cpu, _memory("VmHWM") - before
+
+    return stop
 
 
 def run_loop(main: Callable[[], Any], loop: str) -> None:

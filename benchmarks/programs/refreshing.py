@@ -1,4 +1,4 @@
-"""What the contenders of the repodata rows do alike: warm up, run once, print the seconds it took.
+"""What the contenders of the repodata rows do alike: warm up, run once, print what it took.
 
 ``python -m benchmarks.programs.NAME BASE FOLDER SUBDIR... cold|fresh``; fresh runs once more beforehand, off the clock.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from benchmarks.programs.clock import start_clock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,6 +29,6 @@ async def _timed(refresh: Refresh, base: str, folder: str, subdirs: list[str], *
     await refresh(f"{base}warm-channel", ["noarch"], f"{folder}/warm")
     if fresh:
         await refresh(f"{base}channel", subdirs, folder)
-    began = time.perf_counter()
+    stop = start_clock()
     await refresh(f"{base}channel", subdirs, folder)
-    print(time.perf_counter() - began)
+    print(*stop())
