@@ -8,7 +8,7 @@ import zlib
 import anyio
 import pytest
 
-from asyncfetch import S3, DigestMismatch, Fetch, Verdict
+from asyncfetch import S3, DigestMismatch, Fetch, Limits, Verdict
 from asyncfetch.testing import Cut, ExtraHeaders, HttpServer, Pattern, ReprDigest, Stall
 
 from .eager import BODY
@@ -88,7 +88,8 @@ async def test_the_content_digest_of_a_piece_is_about_the_piece(tmp_path, eager)
     with HttpServer() as server:
         header = ExtraHeaders([("Content-Digest", f"sha-256=:{sha(OTHER)}:")])
         page = server.serve("/page", BODY, faults=[Stall(600_000, go := threading.Event()), header])
-        async with client() as one, anyio.create_task_group() as tasks:
+        # two connections, so that nobody takes the back of the piece from the one that brings it
+        async with client(limits=Limits(connections_per_file=2)) as one, anyio.create_task_group() as tasks:
             tasks.start_soon(one.fetch, Fetch(page.url, tmp_path / "file"))
             # once more, whole, over one connection
             await until(lambda: page.hits > 2 and page.requests[-1].range is None)

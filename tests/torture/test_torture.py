@@ -11,6 +11,7 @@ import pytest
 from asyncfetch._disk import note, part
 from asyncfetch.testing import MemoryFarEnd, MemoryTransport, open_far_end
 from asyncfetch.testing.torture import WAYS, WISHES, torture
+from asyncfetch.testing.torture.__main__ import main
 
 from . import shelf
 from .memory import transports
@@ -93,15 +94,16 @@ def strike(*ways, wish="resumed"):
 
 
 def test_a_note_that_runs_ahead_of_its_bytes_is_noticed(monkeypatch):
-    real = part.Part.write
+    real = part.Part._vouch
 
-    def boast(self, view):
-        if self._note is not None:
-            self._note.move_on(self.position + len(view))
-            os.ftruncate(self._descriptor, self.position + len(view))
-        real(self, view)
+    def boast(self):
+        real(self)
+        ahead = self.position + 1_000
+        if self._note is not None and ahead < 2_500_000:
+            self._note.move_on(ahead)
+            os.ftruncate(self._descriptor, ahead)
 
-    monkeypatch.setattr(part.Part, "write", boast)
+    monkeypatch.setattr(part.Part, "_vouch", boast)
     with pytest.raises(AssertionError, match="vouches for"):
         strike("ENOSPC", wish="large")
 
@@ -131,3 +133,27 @@ def test_an_error_that_is_hidden_is_noticed(monkeypatch):
 def test_a_way_that_is_none():
     with pytest.raises(ValueError, match="no way"):
         strike("boredom")
+
+
+def test_the_command(capsys, monkeypatch):
+    """The report of what is chosen; what is not there is a mistake before anything runs."""
+    logging.getLogger("asyncfetch").setLevel(logging.NOTSET)
+    monkeypatch.setattr("sys.argv", ["torture", "file", "--wish", "small", "--way", "port", "--backend", "asyncio"])
+    assert main() == 0
+    told = capsys.readouterr().out
+    assert told.startswith("file    asyncio  small    port ")
+    assert told.endswith(" rounds\n")
+    for wrong in (["gopher"], ["--stride", "0"], ["--way", "boredom"], ["--wish", "much"]):
+        monkeypatch.setattr("sys.argv", ["torture", "http", *wrong])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert caught.value.code == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_what_does_not_hold_costs_the_status(capsys, monkeypatch):
+    monkeypatch.setattr(part.Part, "write", lambda self, view: setattr(self, "position", self.position + len(view)))
+    choice = ["http", "--wish", "small", "--way", "ENOSPC", "--backend", "asyncio"]
+    monkeypatch.setattr("sys.argv", ["torture", *choice])
+    assert main() == 1
+    assert capsys.readouterr().out.startswith("DID NOT HOLD: ")

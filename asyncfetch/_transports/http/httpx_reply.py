@@ -29,7 +29,8 @@ _PHASES = {"connect_tcp": "connect", "setup_socks5_connection": "connect", "star
 class Trace:
     """What httpcore calls to tell how far a request is: it keeps the times, and whether it went out over HTTP/2.
 
-    It also closes what httpcore leaves open: the stream to a SOCKS proxy that said no, or not enough.
+    It also closes what httpcore leaves open: the stream to a SOCKS proxy that said no, or not enough, and on trio that
+    of a handshake which is cancelled (1.0.9: ``except Exception``).
     """
 
     def __init__(self, ready: Callable[[], None] | None = None) -> None:
@@ -54,8 +55,10 @@ class Trace:
             return
         if when == "started":
             self._began = perf_counter()
-            self._stream = info.get("stream")
+            self._stream = None if what == "connect_tcp" else info.get("stream", self._stream)
             return
+        if what == "connect_tcp":
+            self._stream = info.get("return_value")
         setattr(self.timings, phase, getattr(self.timings, phase) + perf_counter() - self._began)
         if when == "failed" and self._stream is not None:
             with CancelScope(shield=True):

@@ -3,9 +3,9 @@
 Each fetch has a plan: one to three sources over http, https, s3 and ftp, a body, a digest, a size or neither, and for
 each source up to three mishaps, one for each answer. The plan follows from the seed and the fetch's number alone, so
 ``only`` runs one of them by itself, and a seed ends each fetch as it did before (a fault or two more or less may be met
-on the way, where a pause of milliseconds says which source is next). An oracle knows what each mishap may lead to (`_faults`); the report says what was
-met, what came of it, and what should not be: wrong bytes, hangs, exceptions that are none of ours, an error whose name
-nothing explains, and files left behind.
+on the way, where a pause of milliseconds says which source is next). An oracle knows what each mishap may lead to
+(`_faults`); the report says what was met, what came of it, and what should not be: wrong bytes, hangs, exceptions that
+are none of ours, an error whose name nothing explains, and files left behind.
 
 >>> from asyncfetch.testing.chaos import chaos
 >>> report = chaos(seed=1, fetches=5)

@@ -9,8 +9,9 @@ import sys
 from . import chaos
 
 _DESCRIPTION = """\
-Fetch thousands of files over http, https, s3 and ftp from far ends on this machine that do everything wrong: cut,
-stalled, corrupt, changed, mislabelled and refused answers, by chance, from a seed. Each result is judged: the bytes,
+Fetch thousands of files over http, https, s3 and ftp from far ends on this
+machine that do everything wrong: cut, stalled, corrupt, changed, mislabelled
+and refused answers, by chance, from a seed. Each result is judged: the bytes,
 the time, the name of the error, and what is left on disk."""
 _EXAMPLES = """\
 examples:
@@ -21,8 +22,9 @@ examples:
   python -m asyncfetch.testing.chaos --seed 7 --only 4711
         one of these by itself, as the report named it
 
-The report counts each fault by scheme, in brackets how often it was made up for; then how fetches ended, and what
-should not be: wrong bytes, hangs, foreign exceptions, errors that nothing explains, files left behind. Each of those is
+The report counts each fault by scheme, in brackets how often it was made up
+for; then how fetches ended, and what should not be: wrong bytes, hangs, foreign
+exceptions, errors that nothing explains, files left behind. Each of those is
 told with its plan, and makes the exit status 1."""
 
 
