@@ -6,8 +6,8 @@
 ...         print(outcome.subdir, outcome.status, outcome.path)
 
 Where a channel is sharded (CEP 16), `shards` fetches the records of some packages and of what they depend on, alone.
-The blocking form of `prefetch` is ``asyncfetch.sync.prefetch``. The extra ``asyncfetch[repodata]`` has what zst, JLAP
-and shards take.
+The blocking forms are ``asyncfetch.sync.prefetch`` and ``asyncfetch.sync.shards``. The extra ``asyncfetch[repodata]``
+has what zst, JLAP and shards take.
 """
 
 from __future__ import annotations

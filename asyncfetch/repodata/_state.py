@@ -80,7 +80,11 @@ class State:
         return (self._count("refresh_ns") or 0) >= ns
 
     def is_fresh(self, now_ns: int, ttl: float | None) -> bool:
-        """Tell whether the source need not be asked; ``ttl`` in seconds, None or 1 is the source's own ``max-age``."""
+        """Tell whether the source need not be asked; ``ttl`` in seconds, None or 1 is the source's own ``max-age``.
+
+        That is RFC 9111 section 4.2.1 without ``Expires`` and heuristics, as conda has it; ``no-cache`` and
+        ``no-store`` (section 5.2.2) mean that it is asked always.
+        """
         age, lifetime = now_ns - (self._count("refresh_ns") or 0), self._lifetime(ttl)
         return lifetime > 0 and -_SKEW <= age <= lifetime * _SECOND
 

@@ -56,6 +56,13 @@ def test_every_operation_goes_wrong(scheme, backend):
     assert {row.way for row in report.rows} >= {"ENOSPC", "port", "interrupted" if backend == "sync" else "cancelled"}
 
 
+def test_a_handshake_that_is_cancelled_on_trio_leaves_no_socket():
+    """At every step, as only a few are within it: httpcore leaves the connection to the garbage collector."""
+    with open_far_end("https") as far_end:
+        report = torture(far_end, backend="trio", ways=["cancelled"], wishes=WISHES[:1])
+    assert report.rounds > 20
+
+
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_transport_of_somebody_elses(backend):
     far = MemoryFarEnd(MemoryTransport())
