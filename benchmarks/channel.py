@@ -2,7 +2,7 @@
 
 Each run is a process of its own that times itself, after it has fetched a small channel to load what is loaded late.
 The fresh run of httpx, which keeps no cache, asks for each file with the entity tag it has. It hashes nothing, either:
-the hash of the json that conda's state holds is a quarter of what our cold run computes.
+the hash of the json that conda's state holds is more than a quarter of what our cold run computes.
 """
 
 from __future__ import annotations

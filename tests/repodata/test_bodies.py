@@ -3,12 +3,14 @@
 import json
 import os
 import random
+import threading
 import zlib
 
+import anyio
 import pytest
 
 from asyncfetch import DigestMismatch, ProtocolViolation, Retry, TooLarge
-from asyncfetch.testing import Chunked, CloseDelimited, Cut, IgnoreRange, ReprDigest
+from asyncfetch.testing import Chunked, CloseDelimited, Cut, IgnoreRange, ReprDigest, Stall
 
 from .scene import AGE, a_client, compressed, contents, key, read, refresh, repodata, state_of
 
@@ -121,6 +123,27 @@ async def test_a_cut_that_only_the_json_shows(channel, folder):
     (outcome,) = await refresh(channel.url, ["noarch"], folder, ttl=0, formats=["json"])
     assert (outcome.status, type(outcome.error)) == ("failed", ProtocolViolation)
     assert contents(f"{folder}/{key(channel.url + '/noarch')}.json") == held
+
+
+async def test_what_comes_slowly_is_in_the_part_soon(channel, folder, monkeypatch):
+    """Other processes see by it that this one gets on."""
+    monkeypatch.setattr("asyncfetch.repodata._pour._LONG", -1)
+    go_on = threading.Event()
+    data = channel.publish("noarch", forms=["json"], always=[AGE, Stall(2_000, until=go_on)])
+    part = f"{folder}/{key(channel.url + '/noarch')}.json.part"
+    outcomes = []
+
+    async def one():
+        outcomes.extend(await refresh(channel.url, ["noarch"], folder, formats=["json"]))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(one)
+        with anyio.fail_after(20):
+            while not (os.path.exists(part) and os.path.getsize(part)):  # noqa: ASYNC110 - a file tells nobody that it grows
+                await anyio.sleep(0.005)
+        assert contents(part) == data[: os.path.getsize(part)]
+        go_on.set()
+    assert read(outcomes[0]) == data
 
 
 @pytest.mark.parametrize("form", ["zst", "json"])
