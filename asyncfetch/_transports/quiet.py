@@ -7,7 +7,7 @@ that STS gave. While such a library works for us its loggers are silent; for eve
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -41,4 +41,5 @@ def quietly() -> Iterator[None]:
     try:
         yield
     finally:
-        _ours.reset(token)
+        with suppress(ValueError):  # ended by the garbage collector, in a context where there is nothing to undo
+            _ours.reset(token)
