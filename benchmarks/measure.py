@@ -109,7 +109,7 @@ class Bench:
                 command, cwd=HOME, env=self._environment, capture_output=True, text=True, timeout=PATIENCE, check=False
             )
             if ended.returncode:
-                series.failed = f"status {ended.returncode}: {ended.stderr.strip()[-500:]}"
+                series.failed = f"status {ended.returncode}: {_last_line(ended.stderr)}"
                 return
             fields = json.loads(ended.stdout.splitlines()[-1])
             if contender.program not in _LEAVE_NOTHING:
@@ -173,8 +173,13 @@ def processes(commands: dict[str, list[str]], rounds: int, before: Callable[[], 
             ended = subprocess.run(commands[name], cwd=HOME, capture_output=True, text=True, check=False)
             wall = time.perf_counter() - began
             if ended.returncode:
-                series[name].failed = ended.stderr.strip()[-500:]
+                series[name].failed = _last_line(ended.stderr)
             else:
                 told, cpu, memory, *_ = [*map(float, ended.stdout.split() or [wall]), 0.0, 0.0]
                 series[name].samples.append(Sample(told, cpu, int(memory), load))
     return series
+
+
+def _last_line(text: str) -> str:
+    """Give what a traceback ends in: the lines before tell of places on this machine."""
+    return text.strip().rpartition("\n")[2][-300:]

@@ -17,8 +17,9 @@ def fetch(job: Job, items: list[Item]) -> None:
         session = getattr(own, "session", None)
         if session is None:
             session = own.session = requests.Session()
-            session.verify = job.ca or True
-        with session.get(item.url, stream=True, timeout=60) as response:
+        with session.get(
+            item.url, stream=True, timeout=60, verify=job.ca or True
+        ) as response:  # before the environment
             response.raise_for_status()
             with open(item.path, "wb") as file:
                 file.writelines(response.iter_content(CHUNK))
