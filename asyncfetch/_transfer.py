@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -306,18 +306,14 @@ class Transfer:
         self.timings.commit = now - before
         self.timings.write, self.timings.hash = self.sink.spent
         assert self.flow is not None
-        return Result(
-            self.fetch,
-            self.sink.path,
+        return self._result(
             source,
             self.flow.done,
-            self._reported(computed),
-            self.validator,
-            len(self.tried) + 1,
-            self.resumed_from,
+            now,
+            digest=self._reported(computed),
+            validator=self.validator,
+            resumed_from=self.resumed_from,
             transferred=self.transferred,
-            elapsed=now - self.began,
-            timings=self.timings,
             content=self.sink.content,
             chain=self.chain,
         )
@@ -331,28 +327,25 @@ class Transfer:
         return None
 
     def _found(self, size: int) -> Result:
-        return Result(
-            self.fetch,
-            self.sink.path,
-            self.fetch.url,
-            size,
-            self._reported(self.sink.found_digests),
-            attempts=0,
-            elapsed=self.around.clock() - self.began,
-        )
+        digest = self._reported(self.sink.found_digests)
+        return self._result(self.fetch.url, size, self.around.clock(), digest=digest, attempts=0)
 
     def _unchanged(self, body: Body) -> Result:
-        return Result(
-            self.fetch,
-            self.sink.path,
+        unless = self.fetch.unless
+        return self._result(
             body.url,
-            0 if self.fetch.unless is None else self.fetch.unless.size or 0,
-            validator=body.validator or self.fetch.unless,
-            attempts=len(self.tried) + 1,
+            0 if unless is None else unless.size or 0,
+            self.around.clock(),
+            validator=body.validator or unless,
             unchanged=True,
-            elapsed=self.around.clock() - self.began,
-            timings=self.timings,
             chain=body.chain,
+        )
+
+    def _result(self, source: Url, size: int, now: float, *, attempts: int | None = None, **more: Any) -> Result:
+        attempts = len(self.tried) + 1 if attempts is None else attempts
+        elapsed = now - self.began
+        return Result(
+            self.fetch, self.sink.path, source, size, attempts=attempts, elapsed=elapsed, timings=self.timings, **more
         )
 
     def _observe_retry(self, error: FetchError, step: Step) -> None:

@@ -20,12 +20,11 @@ from .._model.errors import DigestMismatch, FetchError, NoSpace
 from .._model.exchange import NOTHING, Held, Validator
 from .claim import Claim
 from .hashing import Hashing, algorithms, check
-from .salvage import right_pieces
 from .strand import Scatter, Strand
 from .writing import Writing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
     from typing import Self, TypeVar
 
     from .._disk.buffers import Buffer
@@ -71,7 +70,7 @@ class FileSink:
         self._hashed = 0  # where the next byte that is to be hashed is
         hasher = disk.hasher() if fetch.digest is not None else disk.writer
         self._claim = Claim(disk, path, fetch, hasher, durable=durable, absent=absent)
-        self._writing = Writing(disk, self._claim.part, hasher)
+        self._writing = Writing(disk, self._claim.part, hasher, path, fetch.url)
 
     # --- entering and leaving
 
@@ -136,7 +135,7 @@ class FileSink:
 
     async def begin(self, validator: Validator, size: int | None, *, offset: int, digests: tuple[Digest, ...]) -> None:
         """Keep ``offset`` bytes, and the islands if those are all; drop the rest. Raises NoSpace when it cannot fit."""
-        self._raise_failure()
+        self._writing.raise_failure()
         if self._lent is not None:
             self.take(0)
         if self._tail is not None:
@@ -152,7 +151,7 @@ class FileSink:
         self._digests = (*self._asked, *digests) if digests else self._asked
         self._begin_hashing(offset)
         left = 0 if size is None else size - offset
-        if left > _CHECKED_SPACE and not await self._run(lambda: self._part.space_for(left, offset)):
+        if left > _CHECKED_SPACE and not await self._writing.run(lambda: self._part.space_for(left, offset)):
             raise NoSpace(
                 f"{left} more bytes are needed, and fewer are free",
                 errno=errno.ENOSPC,
@@ -178,8 +177,7 @@ class FileSink:
 
     def lend(self, hint: int | None) -> memoryview | None:
         """Lend a buffer; None when all are on their way to the disk."""
-        if self._writing.failure is not None:
-            self._raise_failure()
+        self._writing.raise_failure()
         buffer = self._disk.buffers.lend(self._owner, hint)
         self._lent = buffer
         return None if buffer is None else buffer.view
@@ -217,18 +215,8 @@ class FileSink:
         """Give an end for the bytes from ``at`` on, beside others; from here to the next begin all come by strands."""
         if self._scatter is None:
             self._queue_tail()
-            self._scatter = Scatter(self._taken, self._islands, self._writing.hashing)
+            self._scatter = Scatter(self._taken, self._islands, self._writing, self._disk.buffers)
         return Strand(self, self._scatter, at)
-
-    def borrow(self, owner: Owner, hint: int | None) -> Buffer | None:
-        """Lend a buffer to a strand; None when all are on their way to the disk."""
-        if self._writing.failure is not None:
-            self._raise_failure()
-        return self._disk.buffers.lend(owner, hint)
-
-    async def await_buffer(self, owner: Owner) -> None:
-        """Wait until a buffer has come back."""
-        await self._disk.buffers.wait(owner)
 
     def take_at(self, scatter: Scatter, buffer: Buffer, count: int, at: int) -> None:
         """Take a strand's buffer back: its bytes go to the writer at once."""
@@ -247,7 +235,7 @@ class FileSink:
 
     async def absorb(self, descriptor: int, offset: int, size: int) -> int:
         """Have the kernel copy from an open file: all at once by reflink, else some; gives the number of bytes."""
-        self._raise_failure()
+        self._writing.raise_failure()
         if self._islands:
             self._drop_islands()
         self._queue_tail()
@@ -257,7 +245,7 @@ class FileSink:
         except OSError as error:
             raise local_error(error, self.path, self._fetch.url) from error
         writing = self._writing
-        count = await self._run(partial(writing.copy, source, offset, size, links=self._links))
+        count = await self._writing.run(partial(writing.copy, source, offset, size, links=self._links))
         if writing.hashing is not None and count:
             writing.hasher.submit(partial(writing.hash_file, writing.hashing, self._taken, count))
         self._taken += count
@@ -266,7 +254,7 @@ class FileSink:
 
     async def commit(self) -> tuple[Digest, ...]:
         """Verify the digests and put the file in its place."""
-        self._raise_failure()
+        self._writing.raise_failure()
         assert not self._islands  # they have become one with the front
         small = self._plan is not None and self._plan[2] == 0
         if not small:
@@ -284,7 +272,7 @@ class FileSink:
     async def flush(self) -> None:
         """Have everything taken so far written."""
         self._queue_tail()
-        await self._run(lambda: None)
+        await self._writing.run(lambda: None)
 
     # --- inside
 
@@ -292,43 +280,39 @@ class FileSink:
         disk, plan, tail = self._disk, self._plan, self._tail
         assert plan is not None
         self._plan = self._tail = None  # the job's now, so that leaving cannot take them from under it
-        job = partial(self._writing.all_at_once, plan, tail, self._digests, self._fetch.url)
+        job = partial(self._writing.all_at_once, plan, tail, self._digests)
         if not self._queued and (tail is None or tail[1] <= SMALL):
             if not disk.is_quick(disk.writer):
-                return await self._guarded(disk.brief(disk.writer, job))
+                return await self._writing.guarded(disk.brief(disk.writer, job))
             try:
                 return disk.now(job)
             except FetchError:
                 raise
             except OSError as error:
                 raise local_error(error, self.path, self._fetch.url) from error
-        return await self._run(job)
+        return await self._writing.run(job)
 
     async def _finish_large(self) -> tuple[Digest, ...]:
         writing = self._writing
         computed: tuple[Digest, ...] = ()
         if writing.hashing is not None:
-            await self._run(lambda: None)  # what was written has been handed on to the hasher
+            await self._writing.run(lambda: None)  # what was written has been handed on to the hasher
             computed = await writing.hasher.run(writing.hashing.digests)
-            self._raise_failure()
+            self._writing.raise_failure()
             try:
                 check(self._digests, computed, self._fetch.url)
             except DigestMismatch:
                 await self._salvage()
                 raise
-        await self._run(writing.commit)
+        await self._writing.run(writing.commit)
         return computed
 
     async def _salvage(self) -> None:
         """Keep the pieces that are right, where the wish has digests of pieces, and the first ones are."""
-        size, writing = self._taken, self._writing
-        look = partial(right_pieces, self._part.content_path, size, self._asked)
-        right = await self._guarded(writing.hasher.run(look)) if any(one.pieces for one in self._asked) else None
-        if right is None or not right.front or self._validator is None:
-            return
-        await self._run(partial(writing.begin, self._validator, size, right.front, tuple(right.islands)))
-        self._taken, self._islands, self._scatter = right.front, right.islands, None
-        writing.hashing, self._hashed, self._salvaged = None, 0, True
+        right = await self._writing.salvage(self._asked, self._taken, self._validator)
+        if right is not None:
+            self._taken, self._islands, self._scatter = right.front, right.islands, None
+            self._writing.hashing, self._hashed, self._salvaged = None, 0, True
 
     def _queue_tail(self) -> None:
         """Let the writer have the chunk that waited, and what was decided before it."""
@@ -346,24 +330,6 @@ class FileSink:
         buffer, _ = self._tail
         self._tail = None
         self._disk.buffers.give_back(buffer)
-
-    async def _run(self, job: Callable[[], T]) -> T:
-        return await self._guarded(self._disk.writer.run(job))
-
-    async def _guarded(self, job: Awaitable[T]) -> T:
-        try:
-            value = await job
-        except OSError as error:
-            if isinstance(error, FetchError):
-                raise
-            raise local_error(error, self.path, self._fetch.url) from error
-        self._raise_failure()
-        return value
-
-    def _raise_failure(self) -> None:
-        failure = self._writing.failure
-        if failure is not None:  # it stays: nothing may be written behind a gap
-            raise local_error(failure, self.path, self._fetch.url) from failure
 
     @property
     def _part(self) -> Part:

@@ -15,20 +15,22 @@ from .._policy.coverage import Coverage
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .._disk.buffers import Buffer
+    from .._disk.buffers import Buffer, Buffers
     from .._policy.coverage import Span
     from .file import FileSink
-    from .hashing import Hashing
+    from .writing import Writing
 
 
 class Scatter:
     """What the strands of one body share: what was taken, and how far it is hashed."""
 
-    __slots__ = ("coverage", "hashed", "hashing")
+    __slots__ = ("buffers", "coverage", "hashed", "hashing", "writing")
 
-    def __init__(self, front: int, islands: Iterable[Span], hashing: Hashing | None) -> None:
+    def __init__(self, front: int, islands: Iterable[Span], writing: Writing, buffers: Buffers) -> None:
         self.coverage = Coverage(front, islands)
-        self.hashing = hashing
+        self.writing = writing
+        self.buffers = buffers
+        self.hashing = writing.hashing
         self.hashed = front  # handed to the hasher; the writer thread's
 
 
@@ -46,12 +48,13 @@ class Strand:
 
     def lend(self, hint: int | None) -> memoryview | None:
         """Lend a buffer; None when all are on their way to the disk."""
-        buffer = self._lent = self._sink.borrow(self._owner, hint)
+        self._scatter.writing.raise_failure()
+        buffer = self._lent = self._scatter.buffers.lend(self._owner, hint)
         return None if buffer is None else buffer.view
 
     async def room(self) -> None:
         """Wait until a buffer has come back."""
-        await self._sink.await_buffer(self._owner)
+        await self._scatter.buffers.wait(self._owner)
 
     def take(self, count: int) -> None:
         """Take the buffer back, and have its bytes written."""

@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING
 
 from .._disk.buffers import SMALL
 from .._disk.copy import copy_some, reflink
+from .._disk.errors import local_error
+from .._model.errors import FetchError
 from .hashing import check
+from .salvage import right_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
+    from typing import TypeVar
 
     from .._disk.buffers import Buffer
     from .._disk.disk import Disk
@@ -26,10 +30,11 @@ if TYPE_CHECKING:
     from .._model.digest import Digest
     from .._model.exchange import Validator
     from .._model.url import Url
-    from .._policy.coverage import Span
+    from .._policy.coverage import Coverage, Span
     from .hashing import Hashing
     from .strand import Scatter
 
+    T = TypeVar("T")
     Plan = tuple[Validator, int | None, int, Sequence[Span]]  # as of begin, and the islands to keep
 
 _COPIED = 64 * 1024 * 1024  # bytes the kernel copies between two looks at the loop
@@ -38,14 +43,52 @@ _COPIED = 64 * 1024 * 1024  # bytes the kernel copies between two looks at the l
 class Writing:
     """The jobs of one sink. ``hashing`` is what its bytes are hashed with now, ``hasher`` the thread that does it."""
 
-    __slots__ = ("_disk", "failure", "hasher", "hashing", "part")
+    __slots__ = ("_disk", "_path", "_url", "failure", "hasher", "hashing", "part")
 
-    def __init__(self, disk: Disk, part: Part, hasher: Worker) -> None:
+    def __init__(self, disk: Disk, part: Part, hasher: Worker, path: str, url: Url) -> None:
         self._disk = disk
+        self._path = path
+        self._url = url
         self.part = part
         self.hasher = hasher
         self.hashing: Hashing | None = None
         self.failure: OSError | None = None
+
+    # --- on the loop
+
+    async def run(self, job: Callable[[], T]) -> T:
+        """Have the writer do a job after all others, and wait for it. Raises LocalError, of those before it too."""
+        return await self.guarded(self._disk.writer.run(job))
+
+    async def guarded(self, job: Awaitable[T]) -> T:
+        """Wait for a job. Raises LocalError for what it raises, and for what one before it found wrong."""
+        try:
+            value = await job
+        except OSError as error:
+            if isinstance(error, FetchError):
+                raise
+            raise local_error(error, self._path, self._url) from error
+        self.raise_failure()
+        return value
+
+    async def salvage(self, digests: Sequence[Digest], size: int, validator: Validator | None) -> Coverage | None:
+        """Have all but the right pieces of a bad body dropped, and tell which those are; None where none is kept."""
+        if validator is None or not any(one.pieces for one in digests):
+            return None
+        look = partial(right_pieces, self.part.content_path, size, digests)
+        right = await self.guarded(self.hasher.run(look))
+        if right is None or not right.front:
+            return None
+        await self.run(partial(self.begin, validator, size, right.front, tuple(right.islands)))
+        return right
+
+    def raise_failure(self) -> None:
+        """Raise LocalError if a job failed. It stays: nothing may be written behind a gap."""
+        failure = self.failure
+        if failure is not None:
+            raise local_error(failure, self._path, self._url) from failure
+
+    # --- in the threads
 
     def begin(self, validator: Validator, size: int | None, offset: int, islands: Sequence[Span]) -> None:
         """Keep what a later fetch may need, drop the rest."""
@@ -124,7 +167,7 @@ class Writing:
         return count
 
     def all_at_once(
-        self, plan: Plan, tail: tuple[Buffer, int] | None, digests: tuple[Digest, ...], url: Url
+        self, plan: Plan, tail: tuple[Buffer, int] | None, digests: tuple[Digest, ...]
     ) -> tuple[Digest, ...]:
         """Begin, write, hash, verify and rename in one job: the body is one chunk at most. Raises DigestMismatch."""
         validator, size, offset, _ = plan
@@ -143,7 +186,7 @@ class Writing:
                 self._give_back(tail[0])
         if hashing is not None:
             computed = hashing.digests()
-            check(digests, computed, url)
+            check(digests, computed, self._url)
         part.commit()
         return computed
 

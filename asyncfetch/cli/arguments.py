@@ -9,11 +9,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import asyncfetch
 
 from . import texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Parser(argparse.ArgumentParser):
@@ -52,6 +55,26 @@ def build() -> Parser:
             help="fetch files", description="Fetch files, many at a time.", epilog=texts.GET_EPILOG,
         )
     )  # fmt: skip
+    _add_looks(command, reach, output)
+    _add_repodata(
+        command(
+            "repodata", reach, output,
+            usage="asyncfetch repodata CHANNEL... [--subdir S]... [--cache-dir D] [options]",
+            help="keep conda's repodata fresh", description=texts.REPODATA, epilog=texts.REPODATA_EPILOG,
+        )
+    )  # fmt: skip
+    demo = command(
+        "demo",
+        help="fetch through real servers and show what happened",
+        description=texts.DEMO,
+        epilog=texts.DEMO_EPILOG,
+    )
+    demo.add_argument("-v", "--verbose", action="count", default=0, help="log what happens; twice: in detail")
+    return parser
+
+
+def _add_looks(command: Callable[..., argparse.ArgumentParser], reach: Parser, output: Parser) -> None:
+    """Add the commands that write no file."""
     cat = command(
         "cat", reach,
         usage="asyncfetch cat URL... [options]",
@@ -77,21 +100,6 @@ def build() -> Parser:
         epilog="example:\n  asyncfetch list s3://bucket/prefix/ --json",
     )  # fmt: skip
     listing.add_argument("url", metavar="URL")
-    _add_repodata(
-        command(
-            "repodata", reach, output,
-            usage="asyncfetch repodata CHANNEL... [--subdir S]... [--cache-dir D] [options]",
-            help="keep conda's repodata fresh", description=texts.REPODATA, epilog=texts.REPODATA_EPILOG,
-        )
-    )  # fmt: skip
-    demo = command(
-        "demo",
-        help="fetch through real servers and show what happened",
-        description=texts.DEMO,
-        epilog=texts.DEMO_EPILOG,
-    )
-    demo.add_argument("-v", "--verbose", action="count", default=0, help="log what happens; twice: in detail")
-    return parser
 
 
 def _add_get(get: argparse.ArgumentParser) -> None:

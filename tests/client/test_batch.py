@@ -142,8 +142,17 @@ async def test_a_task_carries_out_many_wishes(monkeypatch, ahead):
             super().__init__(rest)
 
     monkeypatch.setattr("asyncfetch._batch.Crew", Counted)
+
+    class Unhurried(InstantTransport):
+        @asynccontextmanager
+        async def open(self, request):
+            for _ in range(5):  # long enough that the host is full, and wishes are set aside
+                await anyio.lowlevel.checkpoint()
+            async with super().open(request) as body:
+                yield body
+
     wishes = [Fetch(f"memory://far/{number}", size=1) for number in range(1_000)]
-    async with client(InstantTransport(), limits=Limits(total=8, per_host=8)) as one:
+    async with client(Unhurried(), limits=Limits(total=8, per_host=8)) as one:
         outcomes = [outcome async for outcome in one.as_fetched(wishes if ahead else iter(wishes))]
     assert len(outcomes) == 1_000
     assert len(begun) < 50
