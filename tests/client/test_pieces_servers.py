@@ -1,9 +1,7 @@
 """One large file over several connections from servers that none of us wrote: nginx, vsftpd, proftpd, pure-ftpd, S3."""
 
 import os
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +9,7 @@ from asyncfetch import S3, Limits, Trust
 from asyncfetch._pieces import Pieces
 from tests.servers import nginx as of_nginx
 from tests.servers.nginx import nginx
-from tests.servers.process import missing
+from tests.servers.process import folder_for_all, missing
 from tests.servers.proftpd import proftpd
 from tests.servers.pureftpd import pureftpd
 from tests.servers.seaweed import seaweed
@@ -31,10 +29,8 @@ def anyio_backend():
 
 @pytest.fixture(scope="module")
 def place():
-    """A folder that those may enter who have given up root."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+    with folder_for_all() as folder:
+        yield folder
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,6 +74,14 @@ def environment() -> dict[str, str]:
     """What a server needs to find the libraries unpacked beside it."""
     libraries = glob.glob(str(place() / "usr" / "lib" / "*-linux-gnu"))
     return {**os.environ, "LD_LIBRARY_PATH": ":".join([*libraries, os.environ.get("LD_LIBRARY_PATH", "")])}
+
+
+@contextmanager
+def folder_for_all() -> Iterator[Path]:
+    """Make a folder that those may enter who have given up root, and remove it in the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @contextmanager

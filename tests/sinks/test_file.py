@@ -8,30 +8,13 @@ from functools import partial
 import anyio
 import pytest
 
-from asyncfetch import DigestMismatch, Fetch, LocalError, Validator
-from asyncfetch._disk.disk import Disk
-from asyncfetch._sinks.file import FileSink
+from asyncfetch import DigestMismatch, LocalError, Validator
 
 from ..client.scene import LARGE, MIDDLE, SMALL, digest_of, until, whole_or_nothing
 
 pytestmark = [pytest.mark.anyio, pytest.mark.descriptors]
 ONE = Validator("memory://far/x", etag='"1"', size=len(LARGE), strong=True)
 TWO = Validator("memory://far/x", etag='"2"', strong=True)
-
-
-@pytest.fixture
-async def disk(anyio_backend):
-    disk = Disk()
-    yield disk
-    await disk.aclose()
-
-
-@pytest.fixture
-def sink(disk, tmp_path):
-    def make(**more):
-        return FileSink(disk, str(tmp_path / "file"), Fetch("memory://far/x", tmp_path / "file", **more), durable=False)
-
-    return make
 
 
 class Blocked:

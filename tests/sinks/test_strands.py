@@ -4,9 +4,7 @@ import random
 
 import pytest
 
-from asyncfetch import DigestMismatch, Fetch, Validator
-from asyncfetch._disk.disk import Disk
-from asyncfetch._sinks.file import FileSink
+from asyncfetch import DigestMismatch, Validator
 from asyncfetch._sinks.hashing import Hashing
 
 from ..client.scene import LARGE, digest_of
@@ -14,21 +12,6 @@ from .test_file import Blocked
 
 pytestmark = [pytest.mark.anyio, pytest.mark.descriptors]
 ONE = Validator("memory://far/x", etag='"1"', size=len(LARGE), strong=True)
-
-
-@pytest.fixture
-async def disk(anyio_backend):
-    disk = Disk()
-    yield disk
-    await disk.aclose()
-
-
-@pytest.fixture
-def sink(disk, tmp_path):
-    def make(**more):
-        return FileSink(disk, str(tmp_path / "file"), Fetch("memory://far/x", tmp_path / "file", **more), durable=False)
-
-    return make
 
 
 async def put(strand, data):

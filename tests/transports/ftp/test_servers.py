@@ -7,9 +7,7 @@ an address in their replies to PASV that is not theirs.
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
 
@@ -22,7 +20,7 @@ from asyncfetch._transports.ftp import FtpTransport
 from asyncfetch._transports.ftp.control import Control
 from asyncfetch.testing import Authority, Pattern, check_transport
 from asyncfetch.testing.far_ends import FarEnd
-from tests.servers.process import missing
+from tests.servers.process import folder_for_all, missing
 from tests.servers.proftpd import proftpd
 from tests.servers.pureftpd import pureftpd
 from tests.servers.vsftpd import vsftpd
@@ -54,10 +52,8 @@ def anyio_backend():
 
 @pytest.fixture(scope="module")
 def place():
-    """A folder that those may enter who have given up root."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+    with folder_for_all() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
