@@ -103,7 +103,8 @@ def install() -> None:
 
 def environment() -> dict[str, str]:
     """The environment in which programs of the peers are found, with the libraries unpacked beside them."""
-    libraries = ":".join(str(folder) for folder in (DEBIAN / "usr" / "lib").glob("*-linux-gnu"))
+    base = DEBIAN / "usr" / "lib"  # wget2's own library lies there, the others below
+    libraries = ":".join(str(folder) for folder in (*base.glob("*-linux-gnu"), base) if folder.is_dir())
     path = f"{os.environ.get('PATH', os.defpath)}:{DEBIAN / 'usr' / 'bin'}"
     return {**os.environ, "PATH": path, **({"LD_LIBRARY_PATH": libraries} if libraries else {})}
 
