@@ -7,16 +7,20 @@ pieces of a wrong body are right, so that only the others are fetched again.
 
 from __future__ import annotations
 
+import re
 from binascii import crc32, unhexlify
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from .errors import MistakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 # name -> length of the digest in bytes. blake2b-256 is the 32 byte form of blake2b (RFC 7693), as conda uses it
 SIZES = {"sha256": 32, "sha512": 64, "blake2b": 64, "blake2b-256": 32, "sha1": 20, "md5": 16}
+
+_COMMON = re.compile(r"sha256:[0-9a-f]{64}\Z")  # as nearly all are given
 
 CHECKSUM = "crc32"  # what S3 declares of an object: it tells accidents, not attacks, and no wish may ask for it
 
@@ -38,6 +42,8 @@ class Digest(str):
     def __new__(cls, text: str) -> Digest:
         if not isinstance(text, str):
             raise MistakeError(f"a digest is a string such as `sha256:HEX`, not {type(text).__name__}")
+        if _COMMON.match(text):
+            return cls._made(text, "sha256")
         algorithm, colon, value = text.partition(":")
         algorithm, value = algorithm.lower(), value.lower()
         size = SIZES.get(algorithm) or _size_by_pieces(algorithm)
@@ -148,11 +154,17 @@ class Crc32:
 
 def new_hash(algorithm: str) -> Any:
     """A fresh hash object for one of our algorithms, or for one that only a source may declare (crc32)."""
+    return _maker(algorithm)()
+
+
+@lru_cache(64)
+def _maker(algorithm: str) -> Callable[[], Any]:
     if algorithm not in SIZES:
         name, _, length = algorithm.partition("/")
-        return Crc32() if name == CHECKSUM else ByPieces(name, int(length))
+        return Crc32 if name == CHECKSUM else partial(ByPieces, name, int(length))
     import hashlib
 
     if algorithm == "blake2b-256":
-        return hashlib.blake2b(digest_size=32, usedforsecurity=False)
-    return getattr(hashlib, algorithm)(usedforsecurity=False)  # a third of what hashlib.new costs
+        return partial(hashlib.blake2b, digest_size=32, usedforsecurity=False)
+    # a third of what hashlib.new costs
+    return partial(getattr(hashlib, algorithm), usedforsecurity=False)

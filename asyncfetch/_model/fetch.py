@@ -66,15 +66,14 @@ class Fetch:
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
     ) -> None:
         put = object.__setattr__
-        put(self, "url", Url.of(url))
+        put(self, "url", Url(url) if type(url) is str else Url.of(url))
         put(self, "to", None if to is None else _path(to))
-        if isinstance(mirrors, str | Url):
-            mirrors = (mirrors,)
-        elif not hasattr(mirrors or (), "__iter__"):
-            raise MistakeError(f"mirrors are an iterable of URLs, not {type(mirrors).__name__}", url=self.url)
-        put(self, "mirrors", tuple(Url.of(mirror) for mirror in mirrors) if mirrors else ())
-        digests = Digest.many(digest)
-        put(self, "digest", digests if len(digests) > 1 else digests[0] if digests else None)
+        put(self, "mirrors", () if mirrors == () else _mirrors(mirrors, self.url))
+        if type(digest) is str:
+            put(self, "digest", Digest(digest))
+        else:
+            digests = Digest.many(digest)
+            put(self, "digest", digests if len(digests) > 1 else digests[0] if digests else None)
         if size is not None and not is_count(size):
             raise MistakeError(f"the size is a number of bytes, not {size!r}", url=self.url)
         put(self, "size", size)
@@ -164,6 +163,14 @@ def _path(to: str | PathLike) -> str:
     if "\0" in text:
         raise MistakeError(f"the destination {text!r} holds a NUL")
     return text
+
+
+def _mirrors(mirrors: Iterable[str | Url], url: Url) -> tuple[Url, ...]:
+    if isinstance(mirrors, str | Url):
+        return (Url.of(mirrors),)
+    if not hasattr(mirrors or (), "__iter__"):
+        raise MistakeError(f"mirrors are an iterable of URLs, not {type(mirrors).__name__}", url=url)
+    return tuple([Url.of(mirror) for mirror in mirrors or ()])
 
 
 def _headers(headers: Mapping[str, str] | Iterable[tuple[str, str]], url: Url) -> tuple[tuple[str, str], ...]:

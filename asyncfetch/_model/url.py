@@ -23,11 +23,10 @@ _PLAIN_HOST = re.compile(r"[a-z0-9]([a-z0-9._\-]*[a-z0-9._])?\Z")
 _ZONE = re.compile(r"[A-Za-z0-9._~\-]+\Z")  # RFC 6874 section 2, without its percent-encoding
 _PORT = re.compile(r"0{0,9}[1-9][0-9]{0,4}\Z")
 _PLAIN = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*\Z")
-# the common form, which is its own normal form: nothing to lower, encode, or mask
-_COMMON = re.compile(
-    r"(https?)://([a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?)(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}))?"
-    r"(/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*)\Z"
-)
+# what mostly follows a place that is known, and is its own normal form: nothing to encode
+_COMMON_PATH = re.compile(r"/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*\Z")
+_PLACES = 1024  # remembered at most
+_places: dict[str, tuple[str, str, int | None, tuple[str, str, int | None]]] = {}  # "http://h:80" -> what it says
 _BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SAFE = "-._~!$&'()*+,;=:@/?%"
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -56,13 +55,15 @@ class Url:
 
     def __init__(self, text: str) -> None:
         set_ = self.__dict__
-        common = _COMMON.match(text)
-        if common is not None:
-            set_["scheme"], set_["host"], port, set_["path"] = common.groups()
-            set_["port"] = port = None if port is None else int(port)
-            set_["origin"] = (set_["scheme"], set_["host"], DEFAULT_PORTS[set_["scheme"]] if port is None else port)
+        start = text.find("/", len("https://"))
+        known = _places.get(text[:start])
+        if known is not None and _COMMON_PATH.match(text, start):
+            set_["scheme"], set_["host"], set_["port"], set_["origin"] = known
             set_["userinfo"] = set_["query"] = None
+            set_["path"] = text[start:]
             set_["_text"] = text
+            if "%" not in text and "/t/" not in text:  # nothing to mask
+                set_["_masked"] = text
             return
         match = _PARTS.match(text)
         assert match is not None  # every text is a reference
@@ -83,6 +84,10 @@ class Url:
         set_["path"] = path = _encode(path) or ("/" if scheme in DEFAULT_PORTS else "")
         set_["query"] = query = None if query is None else _encode(query)
         set_["_text"] = f"{scheme}://{self._authority(secrets=True)}{path}{'' if query is None else '?' + query}"
+        if scheme in DEFAULT_PORTS and userinfo == at == "":
+            if len(_places) >= _PLACES:
+                _places.clear()
+            _places[f"{scheme}://{self._place}"] = (scheme, host, port, self.origin)
 
     @classmethod
     def of(cls, what: str | Url) -> Url:

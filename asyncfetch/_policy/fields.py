@@ -83,7 +83,7 @@ def length(text: str | None) -> int | None:
     """Read a Content-Length; a list of equal numbers counts as one (RFC 9110 section 8.6)."""
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()):
+    if not text.isdecimal() or not text.isascii():
         first, *others = [part.strip() for part in text.split(",")]
         if any(other != first for other in others) or not (first.isascii() and first.isdigit()):
             return None
