@@ -103,19 +103,21 @@ class Batch:
             self._grow()
 
     async def _work(self, crew: Crew) -> None:
+        outcome_of, outcomes, most = self._flights.outcome, self._outcomes, 2 * self._width
         try:
             with crew.scope:
-                while (item := await self._next()) is not None:
+                while (item := self._next() or await self._next_awaited()) is not None:
                     number, fetch = item
                     try:
-                        outcome: Outcome = await self._flights.outcome(fetch, crew)
+                        outcome: Outcome = await outcome_of(fetch, crew)
                     except FetchError as error:
                         outcome = error
                     finally:
                         self._lineup.end(fetch.url.origin)
-                    self._outcomes.append((number, outcome))
-                    self._notify()
-                    if len(self._outcomes) >= 2 * self._width:
+                    outcomes.append((number, outcome))
+                    if self._arrived is not None:
+                        self._notify()
+                    if len(outcomes) >= most:
                         await self._wait_for_room()
         except BaseException:  # not by us, so it is the client that ends
             if not self._closed and self._trouble is None:
@@ -130,53 +132,68 @@ class Batch:
             self._room = self._room or signal()
             await self._room.wait()
 
-    async def _next(self) -> _Item | None:
+    def _next(self) -> _Item | None:
         """Read on to a wish whose host has room, count it there, and see that somebody looks for the next one.
 
-        None: there is no other, or enough are set aside; those who carry out the wishes of the full hosts come by.
+        None: there is no other, or enough are set aside; those who carry out the wishes of the full hosts come by. Or
+        it takes waiting for the caller's iterator.
         """
         if not self._closed and (waiting := self._lineup.take()) is not None:
-            self._lineup.begin(waiting[1].url.origin)
-            if len(self._crews) < self._most and (self._lineup.ready or self._lineup.roomy):
+            if len(self._crews) < self._most and (self._lineup.roomy or self._lineup.ready):
                 self._grow()
             return waiting
-        while not (self._exhausted or self._lineup.full):
-            wish = await self._read()
-            if wish is None:
-                return None
-            number, self._count = self._count, self._count + 1
-            if number in self._foremost:
-                continue
+        while self._plain is not None and not (self._exhausted or self._lineup.full):
             try:
-                fetch = wish if isinstance(wish, Fetch) else Fetch(wish)
-            except FetchError as error:
-                self._outcomes.append((number, error))
-                self._notify()
-                continue
-            if self._lineup.admits(fetch.url.origin):
-                self._lineup.begin(fetch.url.origin)
-                if len(self._crews) < self._most:
-                    self._grow()
-                return number, fetch
-            self._lineup.set_aside(fetch.url.origin, (number, fetch), fetch.size)
+                wish = next(self._plain)
+            except StopIteration:
+                self._exhausted = True
+            except Exception as error:  # noqa: BLE001 - the caller's own iterable failed: raised where the caller waits
+                self._fail(error)
+            else:
+                if (item := self._sort_in(wish)) is not None:
+                    return item
         return None
 
-    async def _read(self) -> Wish | None:
+    async def _next_awaited(self) -> _Item | None:
+        """Do the same, where the wishes are awaited."""
+        while self._async is not None and not (self._exhausted or self._lineup.full):
+            try:
+                async with self._turn:  # an async iterator is asked by one task at a time
+                    if self._closed:
+                        return None
+                    wish = await self._async.__anext__()
+            except StopAsyncIteration:
+                self._exhausted = True
+            except Exception as error:  # noqa: BLE001 - as above
+                self._fail(error)
+            else:
+                if (item := self._sort_in(wish)) is not None:
+                    return item
+        return None
+
+    def _sort_in(self, wish: Wish) -> _Item | None:
+        """Number a wish; give it if its host has room, which counts it there, else set it aside."""
+        number, self._count = self._count, self._count + 1
+        if number in self._foremost:
+            return None
         try:
-            return next(self._plain) if self._plain is not None else await self._next_awaited()
-        except (StopIteration, StopAsyncIteration):
-            self._exhausted = True
-        except Exception as error:  # noqa: BLE001 - the caller's own iterable failed: raised where the caller waits
-            self._exhausted = True
-            self._trouble = error
-        return None
+            fetch = wish if isinstance(wish, Fetch) else Fetch(wish)
+        except FetchError as error:
+            self._outcomes.append((number, error))
+            self._notify()
+            return None
+        item, lineup = (number, fetch), self._lineup
+        if not lineup.admits(fetch.url.origin):
+            lineup.set_aside(fetch.url.origin, item, fetch.size)
+            return None
+        lineup.begin(fetch.url.origin)
+        if len(self._crews) < self._most:
+            self._grow()
+        return item
 
-    async def _next_awaited(self) -> Wish:
-        assert self._async is not None
-        async with self._turn:  # an async iterator is asked by one task at a time
-            if self._closed:
-                raise StopAsyncIteration
-            return await self._async.__anext__()
+    def _fail(self, error: Exception) -> None:
+        self._exhausted = True
+        self._trouble = error
 
     def _notify(self) -> None:
         if self._arrived is not None:

@@ -90,9 +90,11 @@ class Lineup(Generic[T]):
         self._push(host, wish, size, counted=False)
 
     def take(self) -> T | None:
-        """Give a wish that waits and whose host has room now; None when there is none."""
+        """Give a wish that waits and whose host has room now, which counts as begun; None when there is none."""
         for host, waiting in self._waiting.items():
-            if self.admits(host):
+            busy = self._busy.get(host, 0)
+            if busy < self._places(host):
+                self._busy[host] = busy + 1
                 if waiting.heavy:
                     *_, counted, wish = heappop(waiting.heavy)
                 else:

@@ -22,7 +22,7 @@ def test_a_full_host_holds_up_no_other():
 
 
 def test_the_large_ones_of_a_list_are_not_read_ahead_and_so_not_counted():
-    one = Lineup(lambda host: 1, aside=1)
+    one = Lineup(lambda host: 5, aside=1)
     for number in range(5):
         one.put_first("h", number, LARGE + number)
     assert not one.full

@@ -135,6 +135,8 @@ _MUTATIONS = [
     ("lineup", "size is not None and size >= LARGE]", "size is not None and size > LARGE]"),
     ("lineup", "key=lambda index: -(sizes", "key=lambda index: (sizes"),
     ("lineup", "self._busy.get(host, 0) < self._places(host)", "self._busy.get(host, 0) <= self._places(host)"),
+    ("lineup", "if busy < self._places(host):", "if busy <= self._places(host):"),
+    ("lineup", "self._busy[host] = busy + 1", "pass"),
     ("lineup", "self._aside >= self._most", "self._aside > self._most"),
     ("lineup", "self._aside += 1", "pass"),
     ("lineup", "if size is None or size < LARGE:", "if size is None or size <= LARGE:"),

@@ -32,7 +32,7 @@ def _check_sizes(module):
     assert module.largest_first(sizes) == [6, 4, 2, 5]
     assert module.largest_first([]) == []
 
-    lineup = module.Lineup(lambda _: 1, 9)
+    lineup = module.Lineup(lambda _: 5, 9)
     for wish, size in ((1, None), (2, big - 1), (3, big), (4, big + 1), (5, big)):
         lineup.set_aside("h", wish, size)
     assert [lineup.take() for _ in range(6)] == [4, 3, 5, 1, 2, None]
@@ -78,7 +78,6 @@ class _Play:
                 ended = self.running.pop(next(chosen, 0) % len(self.running))
                 self.lineup.end(self.host(ended))
                 continue
-            self.lineup.begin(self.host(number))
             self.running.append(number)
             self.begun.append(number)
             assert self.busy(self.host(number)) <= self.places
@@ -103,6 +102,7 @@ class _Play:
             number = self.left.pop(0)
             if self.lineup.admits(self.host(number)):
                 assert self.busy(self.host(number)) < self.places
+                self.lineup.begin(self.host(number))
                 return number
             assert self.busy(self.host(number)) >= self.places
             self.waiting[number] = True
