@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -189,6 +189,15 @@ class Body(Stream):
     def header(self, name: str) -> str | None:  # noqa: ARG002 - see the docstring
         """Give a header of the answer by its lower-case name; None for what was not said, or in a scheme without."""
         return None
+
+
+class Small(NamedTuple):
+    """A small body that is all here, to be read before the event loop runs again."""
+
+    view: memoryview
+    validator: Validator
+    digests: tuple[Digest, ...]
+    timings: Timings
 
 
 class Reply(Stream):

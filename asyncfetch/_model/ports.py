@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
 
     from .digest import Digest
     from .events import Event
-    from .exchange import Body, Entry, Held, Reply, Request, Stat, Validator
+    from .exchange import Body, Entry, Held, Reply, Request, Small, Stat, Validator
     from .url import Url
 
     Observer = Callable[[Event], None]
@@ -38,6 +39,27 @@ class Transport(Protocol):
 
     async def aclose(self) -> None:
         """Close what is open; the transport is not used again."""
+
+
+class PromptOpening(Protocol):
+    """What ``open`` of a transport gives whose class says ``prompt = True``."""
+
+    async def small(self) -> Small | None:
+        """Ask, and give a body that is so small that it lies here whole: then `close` takes the place of entering.
+
+        None where there is more to it, also if it failed: it is to be entered then, which asks nothing twice.
+        """
+
+    def close(self) -> None:
+        """Leave without having entered; what `small` gave was read."""
+
+    async def __aenter__(self) -> Body:
+        """Enter, as what every transport gives."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave."""
 
 
 class Exchanger(Protocol):

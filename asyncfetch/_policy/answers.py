@@ -69,13 +69,18 @@ class Reading(NamedTuple):
 
 
 def read(
-    request: Request, status: int, headers: Sequence[tuple[str, str]], *, now: float, url: Url | None = None
+    request: Request,
+    status: int,
+    headers: Sequence[tuple[str, str]] | dict[str, str],
+    *,
+    now: float,
+    url: Url | None = None,
 ) -> Reading:
     """Say what a reply means; ``now`` in seconds since 1970, ``url`` where the reply came from after redirects.
 
     Raises the error of the tree that the reply stands for.
     """
-    fields = gather(headers)
+    fields = headers if isinstance(headers, dict) else gather(headers)
     if status == 200:
         return _full(request, fields, url or request.url)
     if status == 206:

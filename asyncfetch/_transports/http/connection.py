@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..._model.errors import FetchError, Interrupted, ProtocolViolation
 from .intake import HEAD, RESTING, Intake
+from .outbox import Outbox
 
 if TYPE_CHECKING:
     from ..._model.url import Url
@@ -31,20 +32,22 @@ class Connection(Intake, asyncio.BufferedProtocol):
     """
 
     __slots__ = (
-        "_ended", "_loop", "_paused", "_poll", "_transport", "_waiter", "answered", "closed", "connect", "error",
-        "idle_since", "received", "seen", "seen_at", "shelf", "tls", "url", "usable",
+        "_ended", "_loop", "_outbox", "_paused", "_poll", "_transport", "_unsent", "_waiter", "answered", "closed",
+        "connect", "error", "gathering", "idle_since", "received", "seen", "seen_at", "shelf", "tls", "url", "usable",
     )  # fmt: skip
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, outbox: Outbox | None = None) -> None:
         super().__init__()
         self._loop = loop
+        self._outbox = outbox or Outbox(loop)
         self._transport: asyncio.Transport | None = None
         self._poll: select.poll | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._paused = self._ended = False
+        self._unsent = b""  # the request that goes out in this turn of the loop
         self.error: FetchError | None = None
         self.url: Url | None = None
-        self.usable = self.answered = False
+        self.usable = self.answered = self.gathering = False
         self.received = 0
         self.connect = self.tls = 0.0
         self.closed: asyncio.Future[None] = loop.create_future()
@@ -60,17 +63,20 @@ class Connection(Intake, asyncio.BufferedProtocol):
         assert self._transport is not None
         self.url = url
         self.usable = self.answered = False
+        self._unsent = b""
         self.expect(bodiless=bodiless)
         self.seen_at = self._loop.time()
         self._waiter = waiter = self._loop.create_future()
         if self.tls:  # an alert may be on its way to us, and a write is what brings it up
             self._transport.write(request)
-        else:  # with all others of this turn of the loop: a send that wakes the far end costs 25 us, else 8
-            self._loop.call_soon(self._send, request)
+        else:
+            self._unsent = request
+            self._outbox.put(self._send)
         return waiter
 
-    def _send(self, request: bytes) -> None:
+    def _send(self) -> None:
         if self._transport is not None and not self._ended:  # nobody gave it up in the meantime
+            request, self._unsent = self._unsent, b""
             self._transport.write(request)
 
     def lend(self, into: memoryview, filled: int) -> asyncio.Future[None]:
@@ -82,6 +88,25 @@ class Connection(Intake, asyncio.BufferedProtocol):
         if self._paused:
             self._resume()
         return waiter
+
+    def gather(self) -> asyncio.Future[None] | None:
+        """Have the rest of a small body come to where its head is; None if all is here, or it is not that small.
+
+        The future is done when the body is whole, when it takes long (`Watchdog`), and when it fails. Then `gathering`
+        is for the caller to end.
+        """
+        if not self.gatherable or self.error is not None:
+            return None
+        self.gathering = True
+        self._waiter = waiter = self._loop.create_future()
+        if self._paused:
+            self._resume()
+        return waiter
+
+    def hasten(self) -> None:
+        """Let who gathers come back with what is here."""
+        if self.gathering:
+            self._awake()
 
     def withdraw(self) -> None:
         """End a loan: from here on not a byte goes into the buffer."""
@@ -113,6 +138,11 @@ class Connection(Intake, asyncio.BufferedProtocol):
         self._transport = None
         self.usable = False
         return transport
+
+    @property
+    def silent(self) -> bool:
+        """The far end has not heard of our request."""
+        return bool(self._unsent)
 
     @property
     def under_way(self) -> bool:
@@ -154,6 +184,9 @@ class Connection(Intake, asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Take note of bytes that arrived in the place given last."""
         self.received += nbytes
+        if self._unsent:  # the answer to nothing
+            self.drop(Interrupted("the far end sent something before our request"))
+            return
         self.answered = True
         self.take_in(nbytes)
 
@@ -194,7 +227,10 @@ class Connection(Intake, asyncio.BufferedProtocol):
         self._awake()
 
     def _unwanted(self) -> None:
-        if self.doing == RESTING:
+        if self.gathering:
+            if self.missing <= 0:
+                self._awake()
+        elif self.doing == RESTING:
             self.drop()  # nobody asked
         elif not self._paused and not self._ended:
             # not before, in get_buffer: libuv calls a callback that pausing has just taken away

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 _PLAIN = (("Accept", "*/*"), ("Accept-Encoding", "identity"))  # what every request for the whole says
 
 
+def plain_headers(user_agent: str) -> list[tuple[str, str]]:
+    """Put the plainest question: for the whole, under no condition."""
+    return [("User-Agent", user_agent), *_PLAIN]
+
+
 def headers_for(request: Request, route: Route, user_agent: str) -> list[tuple[str, str]]:
     """Put the question in header fields: which bytes, under what condition, and nothing but the bytes as they are.
 
@@ -24,7 +29,7 @@ def headers_for(request: Request, route: Route, user_agent: str) -> list[tuple[s
     Range is compared by who asked.
     """
     if not (request.headers or request.offset or request.end is not None or request.unless is not None):
-        return [("User-Agent", user_agent), *_PLAIN]
+        return plain_headers(user_agent)
     headers = [*route.travelling(request.headers)] if request.headers else []
     named = {name.lower() for name, _ in headers} if headers else ()
     if "user-agent" not in named:

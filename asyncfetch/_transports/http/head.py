@@ -54,10 +54,11 @@ class Head:
     7.1 has it. ``lasting``: the connection may carry another exchange after this one (section 9.3).
     """
 
-    __slots__ = ("chunked", "headers", "lasting", "length", "status")
+    __slots__ = ("chunked", "fields", "headers", "lasting", "length", "status")
 
     status: int
     headers: list[tuple[str, str]]
+    fields: dict[str, str] | None  # the same, unless a name stands there twice
     length: int | None
     chunked: bool
     lasting: bool
@@ -103,8 +104,9 @@ def read_head(text: str, *, bodiless: bool) -> Head:
 def _frame(head: Head, *, ancient: bool, bodiless: bool) -> None:
     """Decide where the body ends (RFC 9112 section 6.3) and whether the connection lasts beyond it (9.3)."""
     head.length, head.chunked, head.lasting = None, False, True
-    fields = dict(head.headers)
+    fields = head.fields = dict(head.headers)
     if len(fields) != len(head.headers):
+        head.fields = None
         for name in ("content-length", "transfer-encoding", "connection"):
             if name in fields:
                 fields[name] = ",".join([value for key, value in head.headers if key == name])

@@ -104,9 +104,18 @@ class Intake:
         self._view = None
         return self.filled
 
+    def whole(self) -> memoryview | None:
+        """Give all of a body that is here already, of which nothing was read; to be read before the loop runs again."""
+        if self.doing != BODY or self._chunked or self._remaining != self._end - self._start:
+            return None
+        return self._scratch_view[self._start : self._end]
+
     def skim(self) -> bool:
         """Drop what is here of a body nobody reads; tells whether that was the rest of it."""
-        if not self._chunked and self._remaining != self._end - self._start:
+        if not self._chunked:
+            if self._remaining == self._end - self._start and not self.complete:
+                self._start = self._end
+                self._finish()
             return self.complete
         while not self.complete and self._start < self._end:
             before = self._start
@@ -124,6 +133,11 @@ class Intake:
     def missing(self) -> int:
         """Bytes that are still to come of a body, or a chunk, of known length."""
         return self._remaining - (self._end - self._start)
+
+    @property
+    def gatherable(self) -> bool:
+        """A body of known length is not all here, and there is place for it beside its head."""
+        return self.doing == BODY and not self._chunked and self.missing > 0 and self._remaining <= SCRATCH
 
     @property
     def arrived(self) -> bool:

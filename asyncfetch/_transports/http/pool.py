@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 60.0  # most servers close theirs after 60 to 75
 IDLE_LIMIT = 128  # connections kept idle in all
+_JUST_NOW = 0.001  # seconds: nearly always too short for a far end to do something, and `Outbox` sees what it does
 
 
 class Shelf:
@@ -52,14 +53,15 @@ class Pool:
         except KeyError:
             return self._shelves.setdefault(name, Shelf(name))
 
-    def take(self, shelf: Shelf) -> Connection | None:
+    def take(self, shelf: Shelf, now: float) -> Connection | None:
         """Take the connection that was used last; None when none is idle. It is busy until `give` or `forget`."""
         idle = shelf.idle
         while idle:
             connection = idle.pop()
             self._idle -= 1
             # what the far end did since we looked last is in the socket, though the loop has not read it yet
-            if connection.usable and not connection.disturbed():
+            recent = now - connection.idle_since < _JUST_NOW and not connection.tls
+            if connection.usable and (recent or not connection.disturbed()):
                 shelf.busy += 1
                 self.busy.add(connection)
                 return connection

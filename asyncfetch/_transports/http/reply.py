@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..._model.exchange import Reply, Timings
+from ..._model.exchange import Reply
 
 if TYPE_CHECKING:
     from ..._model.errors import FetchError
+    from ..._model.exchange import Timings
     from .connection import Connection
     from .head import Head
 
@@ -17,18 +18,13 @@ class WireReply(Reply):
 
     abortable = True
 
-    def __init__(self, connection: Connection, head: Head, *, fresh: bool, first_byte: float) -> None:
+    def __init__(self, connection: Connection, head: Head, timings: Timings) -> None:
         self._connection = connection
         self._open = True
         self._last = 0
         self.status = head.status
         self.headers = head.headers
         self.length = head.length
-        timings = Timings()
-        if fresh:
-            timings.connect = connection.connect
-            timings.tls = connection.tls
-        timings.first_byte = first_byte
         self.timings = timings
 
     async def fill(self, into: memoryview) -> int:

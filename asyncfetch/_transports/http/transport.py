@@ -9,20 +9,21 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import replace
-from time import time
+from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
 from anyio import Lock, move_on_after, to_thread
 
 from ..._model.errors import FetchError, RangeRefused, SourceError, TransientError, UnsupportedScheme
-from ..._model.exchange import Stat
+from ..._model.exchange import Small, Stat
 from ..._policy.answers import read
 from ..._policy.fields import date
 from ..._policy.redirects import STATUSES, Route
 from ..proxies import ProxyRoutes
 from .credentials import Credentials
-from .exchange import HttpBody, ProvenPart, headers_for
+from .exchange import HttpBody, ProvenPart, headers_for, plain_headers
 from .lanes import Lanes
+from .wire import Exchange, WireLane
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ..._model.url import Url
     from ..registry import Lend
 
+_REMEMBERED = 1024  # origins
 _DRAINED = 16 * 1024  # bytes of an unwanted body that cost less than a new connection
 _DRAIN_TIME = 0.25  # seconds
 _ASK_ANEW = frozenset({403, 405, 501})  # to HEAD: unknown, or not signed for (a presigned URL is for one method)
@@ -46,6 +48,8 @@ class HttpTransport:
     ``auth`` maps URL prefixes to credentials; ``lane`` forces "wire" or "httpx" for everything. Raises MistakeError for
     an ``auth`` that cannot be meant.
     """
+
+    prompt = True  # its openings are `PromptOpening`s
 
     def __init__(
         self,
@@ -60,11 +64,32 @@ class HttpTransport:
         self.credentials = Credentials(auth, env)
         self._context: SSLContext | None = None
         self._making = Lock()
+        self._straight: dict[tuple[str, str, int | None], WireLane] = {}
+        self.plain_headers = plain_headers(settings.user_agent)
         self._lanes = Lanes(settings, self._tls, ProxyRoutes(settings.proxies, env), only=lane)
 
-    def open(self, request: Request) -> AbstractAsyncContextManager[Body]:
+    def open(self, request: Request) -> Opening:
         """Open the body of ``request.url``. Raises what `asyncfetch._policy.answers` and the lanes say."""
-        return _Opening(self, request, "GET")
+        return Opening(self, request, "GET")
+
+    def straight(self, url: Url) -> WireLane | None:
+        """Give the wire where it can be asked for a URL with nothing to consider: no credentials, no other lane."""
+        if url.userinfo is not None:
+            return None
+        lane = self._straight.get(url.origin)
+        return self._find_straight(url) if lane is None else lane
+
+    def _find_straight(self, url: Url) -> WireLane | None:
+        credentials = self.credentials
+        if credentials.needs_loading or not credentials.idle:
+            return None
+        lane = self._lanes.lane(url)
+        if not isinstance(lane, WireLane):
+            return None
+        if len(self._straight) >= _REMEMBERED:
+            self._straight.clear()
+        self._straight[url.origin] = lane
+        return lane
 
     def send(
         self, method: str, url: Url, headers: list[tuple[str, str]], ready: Callable[[Url], None] | None = None
@@ -76,16 +101,16 @@ class HttpTransport:
         """Ask with HEAD; where that is refused, with a GET that is left as soon as its head is here."""
         whole = replace(request, offset=0, end=None, matching=None)
         try:
-            async with _Opening(self, whole, "HEAD") as body:
+            async with Opening(self, whole, "HEAD") as body:
                 return _stat(body)
         except FetchError as error:
             if error.status not in _ASK_ANEW:
                 raise
         try:
-            async with _Opening(self, replace(whole, end=1), "GET") as body:
+            async with Opening(self, replace(whole, end=1), "GET") as body:
                 return _stat(body)
         except RangeRefused:  # an empty file has no first byte
-            async with _Opening(self, whole, "GET") as body:
+            async with Opening(self, whole, "GET") as body:
                 return _stat(body)
 
     async def aclose(self) -> None:
@@ -107,10 +132,13 @@ class HttpTransport:
         raise UnsupportedScheme("http has no listing", url=url)
 
 
-class _Opening:
-    """One body, as a context: in through redirects and challenges, out by letting go of the connection."""
+class Opening:
+    """One body, as a context: in through redirects and challenges, out by letting go of the connection.
 
-    __slots__ = ("_chain", "_exchange", "_method", "_reply", "_request", "_transport")
+    ``small`` asks before it is entered; who has what it gives leaves by `close`, everybody else enters then as ever.
+    """
+
+    __slots__ = ("_chain", "_error", "_exchange", "_method", "_reply", "_request", "_transport")
 
     def __init__(self, transport: HttpTransport, request: Request, method: str) -> None:
         self._transport = transport
@@ -119,13 +147,54 @@ class _Opening:
         self._exchange: AbstractAsyncContextManager[Reply] | None = None
         self._reply: Reply | None = None
         self._chain: tuple[str, ...] = ()
+        self._error: FetchError | None = None
+
+    async def small(self) -> Small | None:
+        """Ask, and give a body that fits beside the head of its answer; None where there is more to it."""
+        request = self._request
+        lane = self._transport.straight(request.url)
+        if lane is None or request.headers or request.offset or request.end is not None or request.unless is not None:
+            return None
+        exchange = Exchange(lane, self._method, request.url, self._transport.plain_headers, request.ready)
+        try:
+            connection = await exchange.ask()
+        except FetchError as error:
+            self._error = error
+            return None
+        self._exchange = exchange
+        head, timings = connection.head, exchange.timings()
+        if head is None or head.status != 200:
+            return None
+        if (rest := connection.gather()) is not None:
+            before = perf_counter()
+            try:
+                await rest
+            finally:
+                connection.gathering = False
+            timings.body = perf_counter() - before
+        view = connection.whole()
+        if view is None:
+            return None
+        try:
+            reading = read(request, 200, head.fields or head.headers, now=0.0)
+        except FetchError:  # found again by who enters
+            return None
+        return Small(view, reading.validator, reading.digests, timings)
+
+    def close(self) -> None:
+        """Leave without having entered; what `small` gave was read."""
+        exchange, self._exchange = self._exchange, None
+        if isinstance(exchange, Exchange):
+            exchange.leave()
 
     async def __aenter__(self) -> Body:
         request, transport = self._request, self._transport
         route = Route(request.url, limit=transport.settings.limits.redirects, insecure=request.insecure_redirect)
         try:
+            if self._error is not None:
+                raise self._error
             while True:
-                reply = await self._ask(route)
+                reply = self._asked() or await self._ask(route)
                 if reply.status not in STATUSES:
                     break
                 await self._leave()
@@ -150,6 +219,13 @@ class _Opening:
             error.chain = self._chain  # whoever reads the body fails at the end of a chain, too
         if exchange is not None:
             await exchange.__aexit__(kind, error, trace)
+
+    def _asked(self) -> Reply | None:
+        """Give the reply that `small` came to, if it asked."""
+        if self._reply is None and isinstance(self._exchange, Exchange):
+            self._reply = self._exchange.reply()
+            return self._reply
+        return None
 
     async def _ask(self, route: Route) -> Reply:
         """Ask where the route is now, and answer a challenge; gives the reply that stands."""

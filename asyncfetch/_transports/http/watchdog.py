@@ -59,6 +59,7 @@ class Watchdog:
         self._timer = None if oldest is None else self._loop.call_later(oldest - now, self._look)
 
     def _check(self, connection: Connection, now: float) -> None:
+        connection.hasten()  # what is not here by now is for who can take some of a body, and keeps an eye on it
         # a head is due whole: bytes that trickle do not put it off, as a server could hold us by one now and then
         if (connection.seen != connection.received and connection.head is not None) or not connection.waiting:
             connection.seen = connection.received

@@ -10,6 +10,7 @@ from ..._model.errors import TimedOut
 from ..distrust import Party
 from .connection import Connection
 from .dial import connect
+from .outbox import Outbox
 from .resolve import Resolver
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Ways:
         self._context = context
         self._patience = patience
         self._resolver = Resolver(loop)
+        self._outbox = Outbox(loop)
         self._encrypted: memoryview | None = None
 
     async def dial(self, route: Route, url: Url) -> Connection:
@@ -57,7 +59,7 @@ class Ways:
         second = await self._end_of_tls(far, url) if proxy and route.secure else None
         sock = await connect(self._resolver, host, port, url, proxy=proxy)
         connected = perf_counter()
-        connection = Connection(self._loop)
+        connection = Connection(self._loop, self._outbox)
         if first is None:
             await self._loop.create_connection(lambda: connection, sock=sock)
         else:
@@ -67,7 +69,7 @@ class Ways:
             from .tunnel import open_tunnel
 
             through = await open_tunnel(connection, route, url)
-            connection = Connection(self._loop)
+            connection = Connection(self._loop, self._outbox)
             through.set_protocol(second)
             second.connection_made(through)
             await self._secure(second, connection, far, url)

@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from ..._model.errors import FetchError, Interrupted, MistakeError
+from ..._model.exchange import Timings
 from ..proxies import ProxyRoutes
 from .pool import Pool
 from .reply import WireReply
@@ -70,7 +71,7 @@ class WireLane:
             self.routes.clear()
             self.pool.forget_empty()
         route = Route(url, proxy, self.pool.shelf(shelf_name(url, proxy)))
-        self.routes[url.scheme, url.host, url.port] = route
+        self.routes[url.origin] = route
         return route
 
     async def dial(self, route: Route, url: Url) -> Connection:
@@ -97,7 +98,7 @@ class WireLane:
 class Exchange:
     """One request and its reply, as an async context manager."""
 
-    __slots__ = ("_connection", "_headers", "_lane", "_method", "_ready", "_reply", "_url")
+    __slots__ = ("_first_byte", "_fresh", "_headers", "_lane", "_method", "_ready", "_reply", "_url", "connection")
 
     def __init__(
         self,
@@ -112,12 +113,18 @@ class Exchange:
         self._method = method
         self._url = url
         self._headers = headers
+        self._reply: WireReply | None = None
 
     async def __aenter__(self) -> WireReply:
+        await self.ask()
+        return self.reply()
+
+    async def ask(self) -> Connection:
+        """Send the request; gives the connection, on which the head of the answer is here. To be left then."""
         lane, url, method = self._lane, self._url, self._method
-        route = lane.routes.get((url.scheme, url.host, url.port)) or lane.route(url)
+        route = lane.routes.get(url.origin) or lane.route(url)
         request = route.request(method, url, self._headers)
-        connection = lane.pool.take(route.shelf)
+        connection = lane.pool.take(route.shelf, lane.loop.time()) if route.shelf.idle else None
         fresh = connection is None
         while True:
             if connection is None:
@@ -138,24 +145,40 @@ class Exchange:
             if connection.error is None and head is not None:
                 break
             lane.pool.give(connection, lane.loop.time())
-            if fresh or connection.answered or method not in _SAFE:
+            if fresh or connection.answered or not (method in _SAFE or connection.silent):
                 raise connection.error or Interrupted("the far end closed the connection before our request", url=url)
             fresh, connection = True, None
-        self._connection = connection
-        self._reply = WireReply(connection, head, fresh=fresh, first_byte=perf_counter() - began)
+        self.connection = connection
+        self._fresh, self._first_byte = fresh, perf_counter() - began
         if head.status == 407 and route.forward:
-            self._leave()
+            self.leave()
             raise _refused_by(route, url)
+        return connection
+
+    def reply(self) -> WireReply:
+        """Give the reply that was asked for."""
+        connection = self.connection
+        assert connection.head is not None
+        self._reply = WireReply(connection, connection.head, self.timings())
         return self._reply
+
+    def timings(self) -> Timings:
+        """Tell what connecting, TLS and waiting for the head took."""
+        connection = self.connection
+        if self._fresh:
+            return Timings(0.0, connection.connect, connection.tls, self._first_byte)
+        return Timings(first_byte=self._first_byte)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leave()
+        self.leave()
 
-    def _leave(self) -> None:
-        connection = self._connection
-        self._reply.close()
+    def leave(self) -> None:
+        """Let go of the connection: it serves the next request if nothing of this one is left."""
+        connection = self.connection
+        if self._reply is not None:
+            self._reply.close()
         if not connection.complete and not connection.skim():
             connection.drop()
         self._lane.pool.give(connection, self._lane.loop.time())

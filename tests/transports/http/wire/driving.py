@@ -1,5 +1,6 @@
 """A connection driven by hand: bytes fed in, fills stepped through, on a loop that never runs."""
 
+from asyncfetch._model.exchange import Timings
 from asyncfetch._transports.http.reply import WireReply
 
 from .ends import fed
@@ -35,7 +36,7 @@ class Reading:
 
 
 def reply_to(connection):
-    return WireReply(connection, connection.head, fresh=False, first_byte=0.0)
+    return WireReply(connection, connection.head, Timings())
 
 
 def opened(loop, head, *, method="GET"):

@@ -11,6 +11,7 @@ import httptools
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from asyncfetch._model.errors import FetchError
+from asyncfetch._model.exchange import Timings
 from asyncfetch._transports.http.reply import WireReply
 
 from ....thorough import times
@@ -125,16 +126,18 @@ def cases(draw):
     views = draw(st.lists(st.sampled_from([1, 2, 7, 100, 1000, 50_000, 1 << 20]), min_size=1, max_size=3))
     if len(stream) > 3000:
         views = [max(view, 100) for view in views]
-    return stream, method, [piece for piece in pieces if piece], views, draw(st.integers(0, 7))
+    return stream, method, [piece for piece in pieces if piece], views, draw(st.integers(0, 15))
 
 
 class Reader:
-    """Reads a response as it comes, now eagerly, now late, flushing now and then."""
+    """Reads a response as it comes, now eagerly, now late, flushing now and then, or gathers a small one."""
 
     def __init__(self, loop, method, views, habit):
         self.connection, self.transport = fed(loop, method=method)
         self.views = views
-        self.eager, self.flushing, self.cancelling = habit & 1, habit & 2, habit == 4
+        self.eager, self.flushing, self.cancelling, self.gathering = habit & 1, habit & 2, habit & 4, not habit & 8
+        self.gathered = None  # done when a small body is here
+        self.at_once = False
         self.status = None
         self.body = b""
         self.error = None
@@ -145,11 +148,13 @@ class Reader:
     def read(self):
         """Read as far as it goes; True when there was something to do."""
         connection = self.connection
-        if self.reply is None:
+        if self.reply is None and not self.whole:
             if connection.head is None:
                 self.error = connection.error
                 return False
-            self.reply = WireReply(connection, connection.head, fresh=False, first_byte=0.0)
+            if self.gathering and not self._gather():
+                return self.whole
+            self.reply = WireReply(connection, connection.head, Timings())
             self.status = self.reply.status
         if self.whole or self.error is not None:
             return False
@@ -160,6 +165,20 @@ class Reader:
             self.filling = self.reply.fill(self.view)
             return self._step()
         return self._step() if self.waits.done() else False
+
+    def _gather(self):
+        """Have a small body come whole; tells whether there is something to read in another way."""
+        connection = self.connection
+        self.gathered = self.gathered or connection.gather()
+        if self.gathered is not None and not self.gathered.done():
+            return False
+        self.gathering, connection.gathering = False, False
+        view = connection.whole()
+        if view is None:
+            return True
+        self.status, self.body = connection.head.status, bytes(view)
+        self.at_once = self.whole = connection.skim()
+        return False
 
     def _step(self):
         try:
@@ -176,6 +195,8 @@ class Reader:
     def disturb(self):
         if self.flushing and self.reply is not None:
             self.reply.flush()
+        elif self.flushing:
+            self.connection.hasten()
         if self.cancelling and self.filling is not None and self.fills % 3 == 1:
             self.fills += 1
             try:
@@ -255,6 +276,8 @@ def test_the_right_bytes_or_an_error():
         seen["streams"] += 1
         seen["whole" if expected.whole else "wrong"] += 1
         seen["cut"] += len(pieces) > 1
+        seen["gathered"] += reader.at_once
+        seen["gathered in pieces"] += reader.at_once and reader.gathered is not None
         seen[expected.framing] += expected.whole
         if reader.error is not None:
             seen[type(reader.error).__name__] += 1
@@ -272,5 +295,15 @@ def test_the_right_bytes_or_an_error():
     assert seen["streams"] >= STREAMS * 0.9
     for case in ("whole", "wrong", "llhttp agrees", "cut"):
         assert seen[case] > 15 * share, (case, seen)
-    for case in ("length", "chunked", "close", "none", "Interrupted", "ProtocolViolation", "wrong after some bytes"):
+    assert seen["gathered in pieces"] >= 1, seen
+    for case in (
+        "length",
+        "chunked",
+        "close",
+        "none",
+        "Interrupted",
+        "ProtocolViolation",
+        "wrong after some bytes",
+        "gathered",
+    ):
         assert seen[case] > share, (case, seen)
