@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from ._express import Express
 from ._model.errors import DestinationBusy, FetchError, MistakeError
 from ._model.events import Failed, Finished
 from ._model.fetch import Result
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from ._disk.disk import Disk
+    from ._express import Begun
     from ._model.fetch import Fetch
     from ._signal import Signal
     from ._surroundings import Rest, Surroundings
@@ -80,6 +82,7 @@ class Flights:
     def __init__(self, around: Surroundings, disk: Disk, tasks: TaskGroup) -> None:
         self._around = around
         self._disk = disk
+        self._express = Express(around, disk)
         self.tasks = tasks
         self._under_way: dict[object, Flight] = {}
         self.places = around.gates.places  # of a host, at a time
@@ -157,25 +160,11 @@ class Flights:
             await self._fly(flight, limit)
 
     async def _fly(self, flight: Flight, limit: int | None) -> None:
-        around = self._around
         fetch = flight.fetch
-        sink: FileSink | MemorySink
-        if flight.path is None:
-            ceiling = around.settings.limits.memory if limit is None else limit
-            sink = MemorySink(self._disk, fetch.url, fetch.digests, ceiling)
-        else:
-            settings = around.settings
-            sink = FileSink(
-                self._disk,
-                flight.path,
-                fetch,
-                durable=settings.durable,
-                absent=flight.absent,
-                links=settings.hard_links,
-            )
         outcome: Outcome | None = None
         try:
-            outcome = await Transfer(fetch, sink, around, flight.rest).run()
+            begun = await self._express.run(fetch, flight.path) if flight.absent and flight.path else None
+            outcome = begun if isinstance(begun, Result) else await self._transfer(flight, limit, begun).run()
         except FetchError as error:
             outcome = error
         except Exception as error:  # a transport of somebody's: it must not take the other fetches with it
@@ -192,6 +181,25 @@ class Flights:
                 del self._under_way[flight.key]
                 if flight.done is not None:
                     flight.done.set()
+
+    def _transfer(self, flight: Flight, limit: int | None, begun: Begun | None) -> Transfer:
+        around, fetch = self._around, flight.fetch
+        sink: FileSink | MemorySink
+        if flight.path is None:
+            ceiling = around.settings.limits.memory if limit is None else limit
+            sink = MemorySink(self._disk, fetch.url, fetch.digests, ceiling)
+        else:
+            settings = around.settings
+            sink = FileSink(
+                self._disk,
+                flight.path,
+                fetch,
+                durable=settings.durable,
+                absent=flight.absent,
+                links=settings.hard_links,
+                descriptor=-1 if begun is None else begun.descriptor,
+            )
+        return Transfer(fetch, sink, around, flight.rest, begun)
 
     def _tell(self, fetch: Fetch, outcome: Outcome) -> None:
         if isinstance(outcome, FetchError):

@@ -125,10 +125,13 @@ class Gates:
 
     def enter_now(self, host: Host) -> bool:
         """Take a place if one is free now, and tell whether that was so."""
-        if not self.room(host):
+        busy = self._busy.get(host, 0)
+        if self._free <= 0 or busy >= self._per_host or host in self._waiting:
+            return False
+        if self.troubled and not self.room(host):
             return False
         self._free -= 1
-        self._busy[host] = self._busy.get(host, 0) + 1
+        self._busy[host] = busy + 1
         return True
 
     def is_crowded(self, host: Host) -> bool:

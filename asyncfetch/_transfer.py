@@ -37,6 +37,7 @@ from ._pump import Flow
 from ._watch import Watch, carry
 
 if TYPE_CHECKING:
+    from ._express import Begun
     from ._model.digest import Digest
     from ._model.exchange import Body
     from ._model.fetch import Fetch
@@ -55,14 +56,20 @@ class Transfer:
     """Carries out one wish into one sink."""
 
     def __init__(
-        self, fetch: Fetch, sink: FileSink | MemorySink, around: Surroundings, rest: Rest | None = None
+        self,
+        fetch: Fetch,
+        sink: FileSink | MemorySink,
+        around: Surroundings,
+        rest: Rest | None = None,
+        begun: Begun | None = None,
     ) -> None:
         self.rest = rest
+        self.begun = begun
         self.fetch = fetch
         self.sink = sink
         self.around = around
         self.sources = fetch.sources
-        self.began = around.clock()
+        self.began = around.clock() if begun is None else begun.began
         self.provable = fetch.provable
         self.tried: list[Attempt] = []
         self.under_way: tuple[Url, float] | None = None  # the attempt: at which source, since when
@@ -94,11 +101,16 @@ class Transfer:
             raise
 
     async def _run(self) -> Result:
-        async with self.sink:
-            if self.sink.found is not None:
-                return self._found(self.sink.found)
-            self.resumed_from, self.farthest = self.sink.held.length, self.sink.held.total
-            return await self._attempts()
+        try:
+            async with self.sink:
+                if self.sink.found is not None:
+                    return self._found(self.sink.found)
+                self.resumed_from, self.farthest = self.sink.held.length, self.sink.held.total
+                return await self._attempts()
+        finally:
+            if self.begun is not None:  # it did not come to an attempt
+                self.begun.opening.close()
+                self.around.gates.leave(self.fetch.url.origin)
 
     async def _attempts(self) -> Result:
         if self.around.settings.offline:
@@ -114,7 +126,7 @@ class Transfer:
             if step.pause > 0:
                 await self._pause(step.pause)
             source = self.sources[step.source]
-            started = self.around.clock()
+            started = self.around.clock() if self.begun is None else self.began
             try:
                 return await self._attempt(source, started)
             except FetchError as error:
@@ -183,11 +195,12 @@ class Transfer:
     async def _attempt(self, source: Url, started: float) -> Result:
         around = self.around
         transport = around.lent.get(source.scheme) or await around.build(source)
-        await around.gates.enter(source.origin)
+        if self.begun is None:
+            await around.gates.enter(source.origin)
         entered = True
         self.under_way = source, started
         try:
-            self.timings = Timings(queued=around.clock() - started)
+            self.timings = Timings(queued=0.0 if self.begun else around.clock() - started)
             unchanged = await self._exchange(transport, source)
             around.hosts.went_well(source, 0 if self.flow is None else self.flow.received, self.timings.body)
             around.gates.leave(source.origin)
@@ -203,7 +216,9 @@ class Transfer:
 
     async def _exchange(self, transport: Transport, source: Url) -> Result | None:
         """Ask, and move the body into the sink; a Result when the source says unchanged."""
-        offset, matching = resume.ask(self.sink.held, str(source), provable=self.provable)
+        offset, matching = 0, None
+        if self.begun is None:
+            offset, matching = resume.ask(self.sink.held, str(source), provable=self.provable)
         while True:
             request = Request(
                 source,
@@ -214,8 +229,9 @@ class Transfer:
                 insecure_redirect=self.provable,
                 ready=self.around.gates.ready,
             )
+            begun, self.begun = self.begun, None
             try:
-                async with transport.open(request) as body:
+                async with transport.open(request) if begun is None else begun.opening as body:
                     if body.answer is Answer.UNCHANGED:
                         return self._unchanged(body)
                     kept = resume.keep(self.sink.held, offset, matching, body, provable=self.provable)

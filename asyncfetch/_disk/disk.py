@@ -78,9 +78,12 @@ class Disk:
         try:
             return job()
         finally:
-            after = perf_counter()
-            if after - before > _SLOW:
-                self._quick_from = after + _REST
+            self.heed(perf_counter() - before)
+
+    def heed(self, seconds: float) -> None:
+        """Hear how long a job took that ran on the loop."""
+        if seconds > _SLOW:
+            self._quick_from = perf_counter() + _REST
 
     def give_up_opener(self, leaving: Callable[[], object]) -> None:
         """Do without the thread that opens, as its lock hangs: another takes its place; then it does ``leaving``."""

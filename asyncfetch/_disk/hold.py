@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 from enum import Enum
 
 from .lasting import may_be_remote
-from .lock import LockUnsupported, mark, marked, try_lock
-from .names import is_shortened, part_path
+from .lock import LockUnsupported, mark, marked, token, try_lock
+from .names import is_shortened, note_path, part_path
 from .note import FLAGS, closed_unless_plain
 from .private import has_left, open_private, sweep
 
@@ -66,7 +65,7 @@ class Hold:
                     return self.open_private()
             try:
                 if not try_lock(self._descriptor):
-                    if marked(self._descriptor) == self._token:
+                    if marked(self._descriptor) == token(self._source):
                         self._waited_for_ours = True
                     return Access.BUSY
             except LockUnsupported:
@@ -77,7 +76,7 @@ class Hold:
                 return self.open_private()
             if self._is_current():
                 self._owned = True
-                mark(self._descriptor, self._token)
+                mark(self._descriptor, token(self._source))
                 if has_left(self.destination):
                     sweep(self.destination)
                 self._taken_hold()
@@ -88,6 +87,10 @@ class Hold:
             if arrived:
                 return Access.ARRIVED
         return Access.BUSY
+
+    def adopt(self, descriptor: int) -> None:
+        """Have the part be a file that is open already, to be looked into by `open`."""
+        self._descriptor, self._owned = descriptor, True
 
     def _open_in_place(self) -> tuple[int, bool]:
         if is_shortened(self.destination):
@@ -124,13 +127,9 @@ class Hold:
         return self._identity is not None and not may_be_remote(self._identity[0])
 
     @property
-    def _token(self) -> int:
-        return int.from_bytes(hashlib.blake2b(self._source.encode(), digest_size=8).digest()) >> 3
-
-    @property
     def note_path(self) -> str:
         """Where the note is."""
-        return self.path + ".json"
+        return note_path(self.path)
 
     def _is_destination(self) -> bool:
         try:
@@ -192,3 +191,11 @@ def _open_ours(path: str) -> tuple[int, bool]:
             return -1, False
         return descriptor, False
     return -1, False
+
+
+def remove(path: str) -> None:
+    """Take a name away, if it is there."""
+    try:  # noqa: SIM105 - contextlib.suppress costs as much as the system call
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

@@ -19,6 +19,11 @@ def part_path(destination: str) -> str:
     return _stem(destination) + ".part"
 
 
+def note_path(part: str) -> str:
+    """Give the path of the note beside a part."""
+    return part + ".json"
+
+
 def private_path(destination: str, number: int) -> str:
     """Give the path of a private part."""
     return f"{_stem(destination)}.private-{number}.part"

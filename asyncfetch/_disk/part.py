@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from .._model.exchange import NOTHING, Held
 from .._policy.coverage import Coverage
 from .copy import copy_some, hard_link
-from .hold import Hold
+from .hold import Hold, remove
 from .lasting import flush_on_nfs, may_be_remote, sync_directory
 from .names import private_path
 from .note import Note, read_note
@@ -94,7 +94,7 @@ class Part(Hold):
 
     def _remove_note(self) -> None:
         try:
-            _remove(self.note_path)
+            remove(self.note_path)
         except OSError:
             if not os.path.isdir(self.note_path):  # a directory vouches for nothing
                 raise
@@ -193,11 +193,11 @@ class Part(Hold):
             self._drop()
         os.replace(self.path, self.destination)
         if self._linked >= 0:  # two names of one file are left as they are by rename(2)
-            _remove(self.path)
+            remove(self.path)
         self._drop()
         if noted or self.held is not NOTHING:
             with contextlib.suppress(OSError):  # the file is there, whatever becomes of the note
-                _remove(self.note_path)
+                remove(self.note_path)
         if self._durable:
             sync_directory(os.path.dirname(self.destination) or ".")
 
@@ -228,7 +228,7 @@ class Part(Hold):
                 pass  # nothing new came: what was there is as good as before
             elif self._is_current():
                 self._remove_note()
-                _remove(self.path)
+                remove(self.path)
         finally:
             self._drop()
 
@@ -256,10 +256,3 @@ def _write_there(descriptor: int, view: memoryview, at: int) -> None:
     while view:  # a disk that fills up takes a part before it says so
         written = os.pwrite(descriptor, view, at) if hasattr(os, "pwrite") else os.write(descriptor, view)
         view, at = view[written:], at + written
-
-
-def _remove(path: str) -> None:
-    try:  # noqa: SIM105 - contextlib.suppress costs as much as the system call
-        os.unlink(path)
-    except FileNotFoundError:
-        pass

@@ -58,7 +58,9 @@ class Claim:
         "part",
     )
 
-    def __init__(self, disk: Disk, path: str, fetch: Fetch, hasher: Worker, *, durable: bool, absent: bool) -> None:
+    def __init__(
+        self, disk: Disk, path: str, fetch: Fetch, hasher: Worker, *, durable: bool, absent: bool, descriptor: int = -1
+    ) -> None:
         self._absent = absent  # nothing was there a moment ago, so only the look after the opening matters
         self._disk = disk
         self._path = path
@@ -69,6 +71,8 @@ class Claim:
         self._durable = durable
         self._folder = os.path.dirname(path)
         self.part = self._new_part()
+        if descriptor >= 0:
+            self.part.adopt(descriptor)
         self.found: int | None = None
         self.found_digests: tuple[Digest, ...] = ()
 

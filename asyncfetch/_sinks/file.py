@@ -46,7 +46,15 @@ class FileSink:
     """Writes one body to ``path`` by way of its part. ``found`` is its size when the right file is there already."""
 
     def __init__(
-        self, disk: Disk, path: str, fetch: Fetch, *, durable: bool, absent: bool = False, links: bool = False
+        self,
+        disk: Disk,
+        path: str,
+        fetch: Fetch,
+        *,
+        durable: bool,
+        absent: bool = False,
+        links: bool = False,
+        descriptor: int = -1,
     ) -> None:
         self._disk = disk
         self.path = path
@@ -69,7 +77,7 @@ class FileSink:
         self._digests: tuple[Digest, ...] = ()
         self._hashed = 0  # where the next byte that is to be hashed is
         hasher = disk.hasher() if fetch.digest is not None else disk.writer
-        self._claim = Claim(disk, path, fetch, hasher, durable=durable, absent=absent)
+        self._claim = Claim(disk, path, fetch, hasher, durable=durable, absent=absent, descriptor=descriptor)
         self._writing = Writing(disk, self._claim.part, hasher, path, fetch.url)
 
     # --- entering and leaving

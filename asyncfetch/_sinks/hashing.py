@@ -54,6 +54,16 @@ class Hashing:
         return tuple([Digest.of(algorithm, one.hexdigest()) for algorithm, one in pairs])
 
 
+def verified(view: memoryview, digest: Digest) -> Digest | None:
+    """Give the digest of a whole body; None if it is not the one asked for."""
+    hashed = new_hash(digest.algorithm)
+    hashed.update(view)
+    found: str = hashed.hexdigest()
+    if ":" in digest:
+        return digest if digest.endswith(found) else None
+    return Digest.of(digest.algorithm, found)
+
+
 def algorithms(digests: tuple[Digest, ...]) -> tuple[str, ...]:
     """Give the algorithms that some digests need, each once."""
     if len(digests) == 1:
