@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ._disk.lock import mark, token
 from ._disk.new import NewPart
 from ._model.digest import Digest
+from ._model.events import Started
 from ._model.exchange import Request
 from ._model.fetch import Result
 from ._sinks.hashing import verified
@@ -53,10 +54,9 @@ class Express:
         settings = around.settings
         self._around = around
         self._disk = disk
-        # what has to be told, timed or forced to the disk takes the other way
+        # what has to be paced, timed or forced to the disk takes the other way
         self._serves = (
-            around.observer is None
-            and around.pace is None
+            around.pace is None
             and settings.timeouts.total is None
             and not (settings.offline or settings.durable or sys.platform == "win32")
         )
@@ -73,7 +73,7 @@ class Express:
             or fetch.mirrors
             or fetch.headers
             or fetch.unless is not None
-            or log.isEnabledFor(logging.INFO)
+            or log.isEnabledFor(logging.DEBUG)  # of each attempt
             or not around.gates.enter_now(url.origin)
         ):
             return None
@@ -91,6 +91,8 @@ class Express:
             small = await opening.small()
             outcome = None if small is None else self._finished(fetch, part, small, began)
             outcome = outcome or Begun(part.descriptor, opening, began)
+            if around.observer is not None and isinstance(outcome, Result):
+                around.observer(Started(fetch, url, outcome.size, 0))
             return outcome
         finally:
             if type(outcome) is not Begun:

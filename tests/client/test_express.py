@@ -387,7 +387,7 @@ async def test_what_has_to_be_forced_paced_or_timed_takes_the_long_way(settings,
     assert outcomes == [type(None)] * 2
 
 
-async def test_who_observes_hears_of_small_bodies_too(tmp_path):
+async def test_who_observes_hears_of_small_bodies_too(tmp_path, outcomes, anyio_backend_name):
     events = []
     with HttpServer() as server:
         async with Client(settings=QUICK, observer=events.append) as client:
@@ -395,3 +395,5 @@ async def test_who_observes_hears_of_small_bodies_too(tmp_path):
             events.clear()
             await client.fetch(server.serve("/x", BODY).url, tmp_path / "x")
     assert [type(event).__name__ for event in events] == ["Started", "Finished"]
+    assert (events[0].size, events[0].source) == (len(BODY), events[1].result.source)
+    assert outcomes[-1] is (Result if anyio_backend_name == "asyncio" else Begun)
