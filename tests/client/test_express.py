@@ -241,8 +241,11 @@ async def test_a_note_that_cannot_be_removed_is_for_the_long_way(on_asyncio, tmp
     assert (tmp_path / "x").read_bytes() == BODY
 
 
-@pytest.mark.parametrize("theirs", [b"", b"what they put there"])
-async def test_one_who_commits_between_our_opening_and_our_lock(theirs, on_asyncio, tmp_path, monkeypatch, outcomes):
+@pytest.mark.parametrize("next_one", [False, True], ids=["alone", "and the next one begins"])
+@pytest.mark.parametrize("theirs", [b"", b"what they put there"], ids=["empty", "not empty"])
+async def test_one_who_commits_between_our_opening_and_our_lock(
+    theirs, next_one, on_asyncio, tmp_path, monkeypatch, outcomes
+):
     """The open file is their destination then: not a byte of ours goes there, and they are not disturbed."""
     with HttpServer() as server:
         async with Client(settings=QUICK) as client:
@@ -253,6 +256,8 @@ async def test_one_who_commits_between_our_opening_and_our_lock(theirs, on_async
             def late(descriptor):
                 (tmp_path / "x.part").write_bytes(theirs)
                 os.replace(tmp_path / "x.part", tmp_path / "x")
+                if next_one:
+                    (tmp_path / "x.part").touch()
                 theirs_then.append(os.dup(descriptor))
                 return try_lock(descriptor)
 
