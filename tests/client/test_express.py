@@ -8,9 +8,10 @@ import threading
 import anyio
 import pytest
 
-from asyncfetch import Client, Fetch, FetchError, Interrupted, Limits, Result, Retry, Settings, Timeouts
+from asyncfetch import Client, Fetch, FetchError, Interrupted, Limits, LocalError, Result, Retry, Settings, Timeouts
 from asyncfetch._disk import new
 from asyncfetch._disk.note import Note
+from asyncfetch._disk.part import Part
 from asyncfetch._express import Begun, Express
 from asyncfetch._model.exchange import Validator
 from asyncfetch._transfer import Transfer
@@ -371,6 +372,22 @@ async def test_a_part_that_nobody_can_end_is_given_up_with_its_place(on_asyncio,
             with pytest.raises(Interrupted):
                 await client.fetch(page.url, tmp_path / "x")
             assert not client._gates._busy
+            assert not wire(client).pool.busy
+    assert outcomes[-1] is Begun
+    assert left(tmp_path) == []
+
+
+async def test_a_part_that_cannot_be_looked_into_is_not_left_behind(on_asyncio, tmp_path, monkeypatch, outcomes):
+    def refused(self):
+        raise OSError(errno.EIO, "broken")
+
+    with HttpServer() as server:
+        async with Client(settings=QUICK) as client:
+            await warm(client, server, tmp_path)
+            page = server.serve("/x", BODY, faults=[Chunked(100)])
+            monkeypatch.setattr(Part, "open", refused)
+            with pytest.raises(LocalError):
+                await client.fetch(page.url, tmp_path / "x")
             assert not wire(client).pool.busy
     assert outcomes[-1] is Begun
     assert left(tmp_path) == []
