@@ -8,13 +8,26 @@ import threading
 import anyio
 import pytest
 
-from asyncfetch import Client, Fetch, FetchError, Interrupted, Limits, LocalError, Result, Retry, Settings, Timeouts
+from asyncfetch import (
+    Client,
+    Fetch,
+    FetchError,
+    Interrupted,
+    Limits,
+    LocalError,
+    Offline,
+    Result,
+    Retry,
+    Settings,
+    Timeouts,
+)
 from asyncfetch._disk import new
 from asyncfetch._disk.note import Note
 from asyncfetch._disk.part import Part
 from asyncfetch._express import Begun, Express
 from asyncfetch._model.exchange import Validator
 from asyncfetch._transfer import Transfer
+from asyncfetch._transports.http.transport import HttpTransport
 from asyncfetch.testing import (
     Chunked,
     CloseDelimited,
@@ -407,6 +420,40 @@ async def test_what_has_to_be_forced_paced_or_timed_takes_the_long_way(settings,
             await warm(client, server, tmp_path)
             await client.fetch(server.serve("/x", BODY).url, tmp_path / "x")
     assert outcomes == [type(None)] * 2
+
+
+async def test_what_has_conditions_headers_or_mirrors_takes_the_long_way(tmp_path, outcomes):
+    with HttpServer() as server:
+        async with Client(settings=QUICK) as client:
+            await warm(client, server, tmp_path)
+            page = server.serve("/x", BODY, etag='"v1"')
+            first = await client.fetch(page.url, tmp_path / "x", headers={"X-Asked-By": "me"})
+            assert page.requests[-1].header("x-asked-by") == "me"
+            again = await client.fetch(page.url, tmp_path / "y", unless=first.validator)
+            assert again.unchanged
+            tries = []
+            for name in ("z", "zz"):  # the second time what failed comes last
+                result = await client.fetch("http://127.0.0.1:9/x", tmp_path / name, mirrors=[page.url])
+                assert str(result.source) == page.url
+                tries.append(result.attempts)
+            assert tries == [2, 1]
+    assert outcomes == [type(None)] * len(outcomes)
+
+
+async def test_offline_nothing_is_asked(tmp_path):
+    with HttpServer() as server:
+        page = server.serve("/x", BODY)
+        transport = HttpTransport(QUICK)
+        async with Client(settings=QUICK, transports={"http": transport}) as client:
+            await warm(client, server, tmp_path)
+        async with Client(settings=Settings(offline=True), transports={"http": transport}) as client:
+            (tmp_path / "near").write_bytes(BODY)
+            for name in ("a", "b"):
+                await client.fetch((tmp_path / "near").as_uri(), tmp_path / name)
+                with pytest.raises(Offline):
+                    await client.fetch(page.url, tmp_path / f"{name}{name}")
+        await transport.aclose()
+        assert page.hits == 0
 
 
 async def test_who_observes_hears_of_small_bodies_too(tmp_path, outcomes, anyio_backend_name):
