@@ -285,6 +285,23 @@ async def test_one_who_commits_between_our_opening_and_our_lock(
     assert left(tmp_path) == ["x"]
 
 
+@pytest.mark.parametrize("digest", [DIGEST, None], ids=["verified", "bare"])
+async def test_one_who_waits_uses_what_it_finds(digest, on_asyncio, tmp_path, outcomes):
+    go = threading.Event()
+    with HttpServer() as server:
+        async with Client(settings=QUICK) as client, Client(settings=QUICK) as other:
+            await warm(client, server, tmp_path)
+            page = server.serve("/x", BODY, faults=[Hold(go)])
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(lambda: client.fetch(page.url, tmp_path / "x", digest=digest))
+                await anyio.to_thread.run_sync(server.wait_until, lambda: page.hits == 1)
+                tasks.start_soon(lambda: other.fetch(page.url, tmp_path / "x", digest=digest))
+                await anyio.sleep(0.1)
+                go.set()
+        assert page.hits == 1
+    assert outcomes[1:] == [type(None), Result]
+
+
 # --- our own disk
 
 
