@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import threading
+import time
 
 import anyio
 import pytest
@@ -327,6 +328,28 @@ async def test_what_the_disk_refuses_once_is_tried_the_long_way(call, on_asyncio
     assert broken == [call]
     assert (tmp_path / "x").read_bytes() == BODY
     assert left(tmp_path) == ["x"]
+
+
+async def test_a_disk_that_was_slow_is_not_waited_for_on_the_loop(on_asyncio, tmp_path, monkeypatch, outcomes):
+    replace = os.replace
+
+    def slow(*names):
+        time.sleep(0.03)
+        replace(*names)
+
+    with HttpServer() as server:
+        async with Client(settings=QUICK) as client:
+            await warm(client, server, tmp_path)
+            pages = [server.serve(f"/{number}", BODY) for number in range(3)]
+            monkeypatch.setattr(new.os, "replace", slow)
+            await client.fetch(pages[0].url, tmp_path / "0")
+            await client.fetch(pages[1].url, tmp_path / "1")
+            assert outcomes[1:] == [Result, type(None)]
+            monkeypatch.undo()
+            await anyio.sleep(0.3)
+            client._disk.locks_hang = True
+            await client.fetch(pages[2].url, tmp_path / "2")
+    assert outcomes[-1] is type(None)
 
 
 async def test_a_part_of_a_write_is_no_file(on_asyncio, tmp_path, monkeypatch):
