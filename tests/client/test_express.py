@@ -219,6 +219,7 @@ async def test_what_an_earlier_fetch_left_is_resumed(on_asyncio, tmp_path, outco
                 8_000,
             ).close()
             result = await client.fetch(page.url, tmp_path / "x")
+            assert not client._gates._busy
     assert result.resumed_from == 8_000
     assert outcomes[-1] is type(None)
     assert (tmp_path / "x").read_bytes() == BODY
