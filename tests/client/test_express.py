@@ -385,6 +385,19 @@ async def test_a_body_in_pieces_is_gathered(on_asyncio, tmp_path, outcomes):
     assert (tmp_path / "x").read_bytes() == BODY
 
 
+@pytest.mark.parametrize(
+    ("size", "way"), [(0, Begun), (1, Result), (60_000, Result), (70_000, Begun), (400_000, Begun)]
+)
+async def test_what_fits_beside_its_head_is_small(size, way, on_asyncio, tmp_path, outcomes):
+    data = bytes(size)
+    with HttpServer() as server:
+        async with Client(settings=QUICK) as client:
+            await warm(client, server, tmp_path)
+            await client.fetch(server.serve("/x", data).url, tmp_path / "x")
+    assert outcomes[-1] is way
+    assert (tmp_path / "x").read_bytes() == data
+
+
 async def test_a_body_that_trickles_is_for_who_keeps_an_eye_on_it(on_asyncio, tmp_path, outcomes):
     with HttpServer() as server:
         async with Client(settings=QUICK) as client:
