@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from asyncfetch import (
+    Bearer,
     Client,
     Fetch,
     FetchError,
@@ -492,6 +493,21 @@ async def test_what_has_conditions_headers_or_mirrors_takes_the_long_way(tmp_pat
                 tries.append(result.attempts)
             assert tries == [2, 1]
     assert outcomes == [type(None)] * len(outcomes)
+
+
+async def test_credentials_are_shown_where_they_belong(tmp_path, outcomes):
+    with HttpServer() as server, HttpServer() as stranger:
+        async with Client(settings=QUICK, auth={server.url("/"): Bearer("secret")}) as client:
+            await warm(client, stranger, tmp_path)
+            await client.fetch(server.serve("/x", BODY).url, tmp_path / "x")
+            await client.fetch(stranger.serve("/y", BODY).url, tmp_path / "y")
+        assert [one.header("authorization") for one in server.requests] == ["Bearer secret"]
+        assert [one.header("authorization") for one in stranger.requests] == [None, None]
+        async with Client(settings=QUICK) as client:
+            await warm(client, server, tmp_path)
+            await client.fetch(server.url("/x"), tmp_path / "xx")
+            await client.fetch(server.url("/x").replace("://", "://me:pw@"), tmp_path / "z")
+        assert [one.header("authorization") for one in server.requests][1:] == [None, None, "Basic bWU6cHc="]
 
 
 async def test_offline_nothing_is_asked(tmp_path):
