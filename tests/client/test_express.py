@@ -343,11 +343,11 @@ async def test_a_disk_that_was_slow_is_not_waited_for_on_the_loop(on_asyncio, tm
         async with Client(settings=QUICK) as client:
             await warm(client, server, tmp_path)
             pages = [server.serve(f"/{number}", BODY) for number in range(3)]
-            monkeypatch.setattr(new.os, "replace", slow)
-            await client.fetch(pages[0].url, tmp_path / "0")
-            await client.fetch(pages[1].url, tmp_path / "1")
+            with monkeypatch.context() as patch:
+                patch.setattr(new.os, "replace", slow)
+                await client.fetch(pages[0].url, tmp_path / "0")
+                await client.fetch(pages[1].url, tmp_path / "1")
             assert outcomes[1:] == [Result, type(None)]
-            monkeypatch.undo()
             await anyio.sleep(0.3)
             client._disk.locks_hang = True
             await client.fetch(pages[2].url, tmp_path / "2")
