@@ -383,3 +383,21 @@ async def test_room_is_what_nobody_waits_for():
     assert gates._busy == {here: 2, there: 1}
     gates.cool(there, 10.0)
     assert gates.room(there) == 0
+
+
+def test_a_place_is_taken_at_once_where_there_is_room():
+    """`enter_now` says what `room` says, whoever has a place, is in trouble or is left alone."""
+    gates = Gates(Limits(total=5, per_host=3), lambda: 0.0, RETRY, lambda: 0.0)
+    gates.failed(Url.of("x://b/"), TransientError("reset"), 0.0)  # fewer places
+    gates.cool(HOSTS[2], 10.0)
+    taken = Counter()
+    for _ in range(4):
+        for host in HOSTS:
+            room = gates.room(host)
+            assert gates.enter_now(host) is (room > 0)
+            assert gates.room(host) == max(0, room - 1)
+            taken[host[1]] += room > 0
+    assert taken == {"a": 3, "b": 1, "c": 0}
+    assert gates._free == 5 - sum(taken.values())
+    gates = Gates(Limits(total=2, per_host=2), lambda: 0.0, RETRY)
+    assert [gates.enter_now(host) for host in HOSTS] == [True, True, False], "all places are taken"
