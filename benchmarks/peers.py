@@ -40,6 +40,7 @@ _ALL = [
     Contender("asyncfetch, queue", "ours_queue"),
     Contender("sha256 alone", "hash_alone"),
     Contender("the link alone", "link_alone"),
+    Contender("the least", "the_least"),
     Contender("curl", "by_curl", command="curl"),
     Contender("aria2c", "by_aria2c", command="aria2c"),
     Contender("wget2", "by_wget2", command="wget2"),
