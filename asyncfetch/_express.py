@@ -2,9 +2,9 @@
 
 Most files of an installer are small, and most fetches of them go well. For these the machinery that looks after all
 else costs as much as the network, the disk and the hash together (220 us of CPU for 20 KiB, 120 without), so they go
-past it: one request, a body that fits into the buffer of its connection, a part that nobody has made yet, one digest at most. Whatever else
-comes up is not decided here. The `Transfer` takes over as things stand, the request already made included, so that
-nothing is asked for twice and no rule exists twice.
+past it: one request, a body that fits into the buffer of its connection, a part that nobody has made yet, one digest at
+most. Whatever else comes up is not decided here. The `Transfer` takes over as things stand, the request already made
+included, so that nothing is asked for twice and no rule exists twice.
 """
 
 from __future__ import annotations
