@@ -453,7 +453,7 @@ async def test_a_trial_that_never_brought_anything_is_not_waited_for(tmp_path, m
         result = await fetched(one, Fetch(page.url, tmp_path / "file"), page)
         await idle(one)
     assert (tmp_path / "file").read_bytes() == BODY
-    assert page.page.hits == 2
+    assert page.page.hits in {2, 3}  # the third where the first connection has come to where the other was to begin
     assert (result.attempts, result.transferred) == (1, len(BODY))
 
 
