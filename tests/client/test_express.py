@@ -96,6 +96,7 @@ def left(folder):
     return sorted(name for name in os.listdir(folder) if name != "warm")
 
 
+@pytest.mark.every_loop
 async def test_small_files_go_the_short_way(on_asyncio, tmp_path, outcomes):
     with HttpServer() as server:
         async with Client(settings=QUICK) as client:
