@@ -282,6 +282,8 @@ def test_the_right_bytes_or_an_error():
         if reader.error is not None:
             seen[type(reader.error).__name__] += 1
             seen["wrong after some bytes"] += bool(reader.body)
+        if b"chunked\t" in stream.lower():  # llhttp takes the tab for a part of the value
+            return
         if expected.whole and method == "GET" and (theirs := Llhttp(stream)).fine and theirs.answer is not None:
             assert theirs.answer == (reader.status, reader.body)
             seen["llhttp agrees"] += 1
